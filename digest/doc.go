@@ -1,0 +1,39 @@
+// Package digest turns the names of hashing algorithms into hashes, and
+// computes several digests of one stream of bytes at once.
+//
+// # Names
+//
+// An algorithm is named as in Python's hashlib, since Glance stores that name
+// with the image (os_hash_algo) and the option hashing_algorithm takes it:
+// case matters, sha512 is known and SHA512 is not. [Algorithms] lists them:
+// what every Python has, and what OpenSSL 3 adds to it on a usual Linux.
+// Digests are unkeyed and of full length: blake2b has 64 bytes, blake2s 32,
+// and md5-sha1, 36 bytes, is the md5 followed by the sha1.
+//
+// The extendable-output functions shake_128 and shake_256 are refused. They
+// have no length of their own, so glance_store, which takes them, stores the
+// whole image and then fails to ask for the digest.
+//
+// # One stream, many digests
+//
+// A [Stream] gives every hash a goroutine of its own, so that md5 and sha512
+// together take as long as the slower of the two and not their sum. Pieces of
+// the stream are shared with the hashes, never copied:
+//
+//	s, err := digest.NewStream("md5", "sha512")
+//	if err != nil {
+//		return err // an unknown name; nothing was started
+//	}
+//	defer s.Stop() // after Sums, or instead of it
+//	for {
+//		buf := pool.Get()
+//		n, err := r.Read(buf)
+//		s.Write(buf[:n], func() { pool.Put(buf) })
+//		…
+//	}
+//	sums := s.Sums() // sums["md5"], sums["sha512"]
+//
+// Write runs ahead of the slowest hash by a few pieces and then waits for it,
+// so what a stream holds on to is bounded: six pieces, 6 MiB where a piece is
+// a FUSE write of 1 MiB.
+package digest
