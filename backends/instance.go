@@ -1,0 +1,300 @@
+package backends
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"glancefs/digest"
+)
+
+// Instance is a configured store. Its methods enforce what holds for every
+// driver: names, policies and deadlines; their errors are *Error.
+type Instance struct {
+	cfg      StoreConfig
+	drv      *Driver // nil: a type that glancefs does not have
+	opts     commonOptions
+	log      *logrus.Entry
+	store    Store   // nil: can't even be read
+	faults   []error // of the configuration
+	warning  error
+	notThere bool // a reserved store that does not exist
+
+	mu   sync.Mutex // guards algo
+	algo string
+}
+
+// What the configuration says of the store.
+func (in *Instance) Name() string        { return in.cfg.Name }
+func (in *Instance) Type() string        { return in.cfg.Type }
+func (in *Instance) Reserved() bool      { return in.cfg.Reserved }
+func (in *Instance) Description() string { return in.opts.Description }
+func (in *Instance) Weight() int         { return in.opts.Weight }
+func (in *Instance) VerifyOnRead() bool  { return in.opts.VerifyOnRead }
+
+// ReadOnly tells whether no image can ever be added.
+func (in *Instance) ReadOnly() bool { return in.opts.ReadOnly || in.Capabilities()&WriteAccess == 0 }
+
+// Schemes returns the URI schemes of the store's driver.
+func (in *Instance) Schemes() []string {
+	if in.drv == nil {
+		return nil
+	}
+	return in.drv.Schemes
+}
+
+// Capabilities returns what the store can do. As in glance_store, a store
+// whose configuration is bad has no write access.
+func (in *Instance) Capabilities() Capability {
+	if in.drv == nil || in.store == nil {
+		return 0
+	}
+	if len(in.faults) > 0 {
+		return in.drv.Capabilities &^ WriteAccess
+	}
+	return in.drv.Capabilities
+}
+
+// Faults returns everything that is wrong with the store's configuration.
+func (in *Instance) Faults() []error { return in.faults }
+
+// Warning returns what the configuration says in vain, nil if nothing.
+func (in *Instance) Warning() error { return in.warning }
+
+// Store returns the driver's store, for As; nil if it could not be opened.
+func (in *Instance) Store() Store { return in.store }
+
+// Status returns nil if the store works now, and otherwise why not.
+func (in *Instance) Status(ctx context.Context) error {
+	if len(in.faults) > 0 {
+		return errors.Join(in.faults...)
+	}
+	if h, ok := As[HealthTeller](in.store); ok {
+		ctx, cancel := in.deadline(ctx)
+		defer cancel()
+		return h.Health(ctx)
+	}
+	return nil
+}
+
+// HashingAlgo returns the algorithm of the multihash of the adds to come.
+func (in *Instance) HashingAlgo() string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.algo
+}
+
+// SetHashingAlgo changes the algorithm for the adds to come.
+func (in *Instance) SetHashingAlgo(algo string) error {
+	if err := digest.Check(algo); err != nil {
+		return in.fail("set hashing_algo", "", fmt.Errorf("%w: %w", ErrInvalid, err))
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.algo = algo
+	return nil
+}
+
+// List calls fn for each complete image; see Store.
+func (in *Instance) List(ctx context.Context, fn func(Image) error) error {
+	return in.call(ctx, "list", "", in.readable, func(ctx context.Context) error {
+		return in.store.List(ctx, fn)
+	})
+}
+
+// Stat tells of one complete image; see Store.
+func (in *Instance) Stat(ctx context.Context, name string) (img Image, err error) {
+	err = in.onImage(ctx, "stat", name, in.readable, func(ctx context.Context) error {
+		img, err = in.store.Stat(ctx, name)
+		return err
+	})
+	return img, err
+}
+
+// Delete removes an image; see Store.
+func (in *Instance) Delete(ctx context.Context, name string) error {
+	return in.onImage(ctx, "delete", name, in.deletable, func(ctx context.Context) error {
+		return in.store.Delete(ctx, name)
+	})
+}
+
+// Rename renames an image; see Renamer. A store that can't is
+// errors.ErrUnsupported.
+func (in *Instance) Rename(ctx context.Context, oldName, newName string) error {
+	return in.onImage(ctx, "rename", oldName, in.deletable, func(ctx context.Context) error {
+		r, ok := As[Renamer](in.store)
+		if !ok {
+			return errors.ErrUnsupported
+		}
+		if err := CheckName(newName); err != nil {
+			return err
+		}
+		return r.Rename(ctx, oldName, newName)
+	})
+}
+
+// SetMtime changes an image's modification time; see MtimeSetter. A store
+// that keeps none is errors.ErrUnsupported.
+func (in *Instance) SetMtime(ctx context.Context, name string, mtime time.Time) error {
+	return in.onImage(ctx, "set mtime", name, in.writable, func(ctx context.Context) error {
+		s, ok := As[MtimeSetter](in.store)
+		if !ok {
+			return errors.ErrUnsupported
+		}
+		return s.SetMtime(ctx, name, mtime)
+	})
+}
+
+// Location returns an image's URI; see Store.
+func (in *Instance) Location(ctx context.Context, name string) (uri string, err error) {
+	err = in.onImage(ctx, "location", name, in.readable, func(ctx context.Context) error {
+		uri, err = in.store.Location(ctx, name)
+		return err
+	})
+	return uri, err
+}
+
+// Metadata returns an image's location metadata, always with the key
+// "store".
+func (in *Instance) Metadata(ctx context.Context, name string) (meta map[string]any, err error) {
+	err = in.onImage(ctx, "metadata", name, in.readable, func(ctx context.Context) error {
+		if m, ok := As[Metadater](in.store); ok {
+			meta, err = m.Metadata(ctx, name)
+		}
+		return err
+	})
+	if meta == nil {
+		meta = make(map[string]any)
+	}
+	meta["store"] = in.Name()
+	return meta, err
+}
+
+// Space returns the store's space. A store that does not know it is
+// errors.ErrUnsupported.
+func (in *Instance) Space(ctx context.Context) (space Space, err error) {
+	err = in.call(ctx, "space", "", in.readable, func(ctx context.Context) error {
+		s, ok := As[SpaceTeller](in.store)
+		if !ok {
+			return errors.ErrUnsupported
+		}
+		space, err = s.Space(ctx)
+		return err
+	})
+	return space, err
+}
+
+// NewOwner tells whose a new image will be; nil where the store has no
+// owners.
+func (in *Instance) NewOwner(ctx context.Context) (owner *Owner, err error) {
+	o, ok := As[OwnerTeller](in.store)
+	if !ok {
+		return nil, nil
+	}
+	err = in.call(ctx, "owner", "", in.readable, func(ctx context.Context) error {
+		own, err := o.NewOwner(ctx)
+		owner = &own
+		return err
+	})
+	return owner, err
+}
+
+// call runs fn on the store within the deadline of a request, if allowed
+// says so, and wraps its error. image is "" if it concerns the store itself.
+func (in *Instance) call(ctx context.Context, op, image string, allowed func() error, fn func(context.Context) error) error {
+	if err := allowed(); err != nil {
+		return in.fail(op, image, err)
+	}
+	ctx, cancel := in.deadline(ctx)
+	defer cancel()
+	return in.fail(op, image, fn(ctx))
+}
+
+// onImage is call for one image, whose name it checks.
+func (in *Instance) onImage(ctx context.Context, op, image string, allowed func() error, fn func(context.Context) error) error {
+	return in.call(ctx, op, image, allowed, func(ctx context.Context) error {
+		if err := CheckName(image); err != nil {
+			return err
+		}
+		return fn(ctx)
+	})
+}
+
+// deadline bounds one request to the store.
+func (in *Instance) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, in.opts.RequestTimeout)
+}
+
+// fail wraps err, if it is one.
+func (in *Instance) fail(op, image string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return err
+	}
+	return &Error{Op: op, Store: in.Name(), Image: image, Err: err}
+}
+
+func (in *Instance) readable() error {
+	if in.store == nil {
+		return in.misconfigured()
+	}
+	return nil
+}
+
+func (in *Instance) writable() error {
+	switch {
+	case in.opts.ReadOnly:
+		return ErrReadOnly
+	case len(in.faults) > 0:
+		return in.misconfigured()
+	case in.ReadOnly():
+		return fmt.Errorf("%w: its driver can't write", ErrReadOnly)
+	}
+	return nil
+}
+
+func (in *Instance) deletable() error {
+	if err := in.writable(); err != nil {
+		return err
+	}
+	if !in.opts.AllowDelete {
+		return fmt.Errorf("%w: allow_delete is false", ErrReadOnly)
+	}
+	return nil
+}
+
+func (in *Instance) misconfigured() error {
+	return fmt.Errorf("%w: %w", ErrMisconfigured, errors.Join(in.faults...))
+}
+
+// addFault notes what err says, each of several joined errors as a fault.
+func (in *Instance) addFault(err error) {
+	if err == nil {
+		return
+	}
+	many, ok := err.(interface{ Unwrap() []error })
+	// fmt.Errorf with two %w has the same method, but it is one fault.
+	if ok && err.Error() == errors.Join(many.Unwrap()...).Error() {
+		for _, e := range many.Unwrap() {
+			in.addFault(e)
+		}
+		return
+	}
+	in.faults = append(in.faults, err)
+}
+
+// absent tells a reserved store that does not exist and is not shown.
+func (in *Instance) absent() bool { return in.notThere }
+
+func (in *Instance) close() error {
+	if in.store == nil {
+		return nil
+	}
+	return in.fail("close", "", in.store.Close())
+}

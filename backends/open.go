@@ -1,0 +1,68 @@
+package backends
+
+import (
+	"context"
+	"errors"
+)
+
+// Opened is an image of an instance, open for reading.
+type Opened struct {
+	in     *Instance
+	name   string
+	reader Reader
+}
+
+// Open opens an image for reading.
+func (in *Instance) Open(ctx context.Context, name string) (*Opened, error) {
+	o := &Opened{in: in, name: name}
+	err := in.onImage(ctx, "open", name, in.readable, func(ctx context.Context) (err error) {
+		o.reader, err = in.store.Open(ctx, name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// Image tells what was opened.
+func (o *Opened) Image() Image { return o.reader.Image() }
+
+// ReadAt reads at off, within the deadline of a request; see Reader.
+func (o *Opened) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
+	ctx, cancel := o.in.deadline(ctx)
+	defer cancel()
+	n, err := o.reader.ReadAt(ctx, p, off)
+	return n, o.in.fail("read", o.name, err)
+}
+
+// LocalFile returns the descriptor of the local file that the image is, if
+// it is one; see LocalFiler.
+func (o *Opened) LocalFile() (fd uintptr, ok bool) {
+	if l, is := o.reader.(LocalFiler); is {
+		return l.LocalFile()
+	}
+	return 0, false
+}
+
+// Seek finds the next data, or with hole the next hole, at or after off; see
+// HoleFinder. A store that does not know is errors.ErrUnsupported.
+func (o *Opened) Seek(ctx context.Context, off int64, hole bool) (int64, error) {
+	h, ok := o.reader.(HoleFinder)
+	if !ok {
+		return 0, o.in.fail("seek", o.name, errors.ErrUnsupported)
+	}
+	ctx, cancel := o.in.deadline(ctx)
+	defer cancel()
+	seek := h.SeekData
+	if hole {
+		seek = h.SeekHole
+	}
+	at, err := seek(ctx, off)
+	return at, o.in.fail("seek", o.name, err)
+}
+
+// Close closes the image.
+func (o *Opened) Close() error {
+	return o.in.fail("close", o.name, o.reader.Close())
+}
