@@ -1,0 +1,146 @@
+package fsnode
+
+import (
+	"context"
+	"errors"
+	iofs "io/fs"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"glancefs/backends"
+)
+
+// imageNode is one incarnation of a complete image. It is immutable, but for
+// its name and mtime. Another incarnation of the name is another node, so
+// that kept pages, attributes and backing files never pass from one to the
+// next.
+type imageNode struct {
+	fs.Inode
+	store       *storeNode
+	incarnation string
+	backing     backing
+	tail        badTail
+}
+
+var (
+	_ fs.NodeOpener         = (*imageNode)(nil)
+	_ fs.NodeGetattrer      = (*imageNode)(nil)
+	_ fs.NodeSetattrer      = (*imageNode)(nil)
+	_ fs.NodeStatxer        = (*imageNode)(nil)
+	_ fs.NodeStatfser       = (*imageNode)(nil)
+	_ fs.NodeCopyFileRanger = (*imageNode)(nil)
+	_ fs.NodeGetxattrer     = (*imageNode)(nil)
+	_ fs.NodeListxattrer    = (*imageNode)(nil)
+	_ fs.NodeSetxattrer     = (*imageNode)(nil)
+	_ fs.NodeRemovexattrer  = (*imageNode)(nil)
+	_ fs.NodeAllocater      = (*imageNode)(nil)
+)
+
+// name returns the image's name in its store, "" once it was removed.
+func (n *imageNode) name() string {
+	name, _ := n.Parent()
+	return name
+}
+
+// stat asks the store for this incarnation; iofs.ErrNotExist if it is gone,
+// and another has its name or none.
+func (n *imageNode) stat(ctx context.Context) (backends.Image, error) {
+	name := n.name()
+	if name == "" {
+		return backends.Image{}, iofs.ErrNotExist
+	}
+	img, err := n.store.in.Stat(ctx, name)
+	if err == nil && img.Incarnation != n.incarnation {
+		return backends.Image{}, iofs.ErrNotExist
+	}
+	return img, err
+}
+
+// Getattr tells the attributes; of an open image that was removed, from its
+// handle.
+func (n *imageNode) Getattr(ctx context.Context, fh fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	out.Ino = n.StableAttr().Ino // go-fuse leaves it out of the reply to SETATTR
+	ctx, stop := n.store.request(ctx)
+	defer stop()
+	img, err := n.stat(ctx)
+	if h, open := fh.(*readHandle); open && errors.Is(err, iofs.ErrNotExist) {
+		n.store.fillImage(&out.Attr, h.image.Image())
+		out.Nlink = 0
+		return 0
+	}
+	if err != nil {
+		return n.store.tree.fail(err)
+	}
+	n.store.fillImage(&out.Attr, img)
+	out.SetTimeout(validFor)
+	return 0
+}
+
+// Setattr changes the mtime. An image's owner and mode are the store's
+// affair; setting them is accepted, for cp -p, mv, install and rsync -a, and
+// means nothing. Its size can't be changed.
+func (n *imageNode) Setattr(ctx context.Context, fh fs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	if _, resize := in.GetSize(); resize {
+		return unix.EACCES
+	}
+	if mtime, ok := in.GetMTime(); ok {
+		ctx, stop := n.store.request(ctx)
+		defer stop()
+		err := n.store.in.SetMtime(ctx, n.name(), mtime)
+		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			return n.store.tree.fail(err)
+		}
+	}
+	return n.Getattr(ctx, fh, out)
+}
+
+func (n *imageNode) Statx(ctx context.Context, fh fs.FileHandle, _, _ uint32, out *fuse.StatxOut) syscall.Errno {
+	return statx(ctx, n, fh, out)
+}
+
+func (n *imageNode) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
+	return n.store.Statfs(ctx, out)
+}
+
+// Allocate is refused: no descriptor of a complete image can write.
+func (n *imageNode) Allocate(context.Context, fs.FileHandle, uint64, uint64, uint32) syscall.Errno {
+	return unix.EPERM
+}
+
+// Open opens the image for reading. Creating it again is EEXIST; opening it
+// to change it EACCES, so that losetup and mount -o loop fall back to
+// reading. ESTALE makes the kernel look the name up again.
+func (n *imageNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
+	switch {
+	case flags&unix.O_TRUNC != 0:
+		return nil, 0, unix.EEXIST
+	case flags&unix.O_ACCMODE != unix.O_RDONLY:
+		return nil, 0, unix.EACCES
+	case n.store.closing.Load():
+		return nil, 0, unix.ESHUTDOWN
+	}
+	name := n.name()
+	if name == "" {
+		return nil, 0, unix.ESTALE
+	}
+	ctx, stop := n.store.request(ctx)
+	defer stop()
+	image, err := n.store.in.Open(ctx, name)
+	if err != nil {
+		return nil, 0, n.store.tree.fail(err)
+	}
+	if image.Image().Incarnation != n.incarnation {
+		_ = image.Close() // nothing was read
+		return nil, 0, unix.ESTALE
+	}
+	h := &readHandle{node: n, image: image}
+	if n.store.in.VerifyOnRead() {
+		h.verify = newVerifier(n, h.withRecord(ctx))
+		return h, fuse.FOPEN_DIRECT_IO, 0
+	}
+	n.backing.decide(n.store.tree, image)
+	return h, fuse.FOPEN_KEEP_CACHE, 0
+}

@@ -1,0 +1,112 @@
+package fsnode
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// commitGrace is how long commits that have begun may take to end.
+	commitGrace = 10 * time.Second
+	// readerGrace is how long the readers of a busy mount may go on.
+	readerGrace = 10 * time.Second
+)
+
+var (
+	errShutdown        = refusal{unix.EIO, "aborted: the mount is shutting down"}
+	errConnectionEnded = refusal{unix.EIO, "aborted: the connection with the kernel has ended"}
+)
+
+// Shutdown ends the mount: no new opens, the adds under way are aborted
+// (commits that have begun end), unmount. A mount that is busy is detached,
+// so that it can be mounted anew; its readers get some seconds more, then the
+// connection with the kernel is ended. It returns when everything is over, or
+// when nothing but the end of the process can end it.
+func (m *Mounted) Shutdown() {
+	m.shutdown.Do(func() {
+		m.tree.closing.Store(true)
+		m.tree.abortAll(errShutdown)
+		m.tree.awaitCommits(commitGrace)
+		if m.unmount() {
+			return
+		}
+		if err := m.abortConnection(); err != nil {
+			m.tree.log.Warnf("%s: the connection ends with the process: %v", m.dir, err)
+		}
+	})
+	select {
+	case <-m.ended:
+	case <-time.After(commitGrace):
+	}
+}
+
+// unmount unmounts, or detaches a busy mount; it returns false if the
+// connection has not ended by then.
+func (m *Mounted) unmount() bool {
+	select {
+	case <-m.ended: // somebody else has unmounted it
+		return true
+	default:
+	}
+	if err := m.server.Unmount(); err == nil {
+		return true
+	}
+	m.tree.log.Warnf("%s is busy: detached; its readers get %v more", m.dir, readerGrace)
+	if err := detach(m.dir); err != nil {
+		m.tree.log.Warnf("detach %s: %v", m.dir, err)
+		return false
+	}
+	select {
+	case <-m.ended:
+		return true
+	case <-time.After(readerGrace):
+		return false
+	}
+}
+
+// detach unmounts lazily.
+func detach(dir string) error {
+	if os.Geteuid() == 0 {
+		return unix.Unmount(dir, unix.MNT_DETACH)
+	}
+	if out, err := exec.Command("fusermount3", "-u", "-z", dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("fusermount3: %w: %s", err, out)
+	}
+	return nil
+}
+
+// abortConnection ends the connection with the kernel through fusectl: every
+// call under way, and every descriptor, gets ENOTCONN.
+func (m *Mounted) abortConnection() error {
+	path := filepath.Join("/sys/fs/fuse/connections", m.connection, "abort")
+	return os.WriteFile(path, []byte("1"), 0)
+}
+
+// connectionOf returns the number of a FUSE mount's connection in fusectl:
+// the minor number of its device, as /proc/self/mountinfo has it (a stat of
+// the mount would be a request to ourselves).
+func connectionOf(dir string) string {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return ""
+	}
+	number := ""
+	for line := range strings.Lines(string(text)) {
+		// 36 35 98:0 /root /mnt/point …; a later line is mounted over an
+		// earlier one.
+		fields := strings.Fields(line)
+		if len(fields) > 4 && unescape(fields[4]) == dir {
+			_, number, _ = strings.Cut(fields[2], ":")
+		}
+	}
+	return number
+}
+
+// unescape undoes mountinfo's octal escapes of blanks and backslashes.
+var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace

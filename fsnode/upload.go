@@ -1,0 +1,217 @@
+package fsnode
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"glancefs/backends"
+)
+
+// phase is how far an upload has come.
+type phase int
+
+const (
+	writing    phase = iota
+	committing       // nothing undoes it any more
+	committed
+	failed
+)
+
+var errRemoved = refusal{unix.EIO, "aborted: its writer removed it"}
+
+// upload is an image under way: node and handle in one, since a name under
+// way is opened once. Its inode number is random, see randomInode.
+//
+// It ends with committed or failed, and stays usable for descriptors that
+// outlive that: writes are then EPERM, or the error again.
+type upload struct {
+	fs.Inode
+	store  *storeNode
+	name   string
+	opener int // the process that opened it, 0 if that can't be told
+	ino    uint64
+	owner  fuse.Owner
+	add    *backends.Add // set before opened is
+
+	opened   atomic.Bool   // the store has accepted it
+	released atomic.Bool   // RELEASE has come: nobody can write any more
+	done     chan struct{} // closed in the end, committed or failed
+
+	turn chan struct{} // a token: who holds it writes or commits
+	copy wholeCopy     // guarded by turn
+
+	mu        sync.Mutex // guards the rest
+	phase     phase
+	err       error          // why it failed
+	image     backends.Image // what was committed
+	tasks     map[uint32]int // process of each task that wrote
+	fresh     bool           // something was written since the last FLUSH
+	announced int64          // the size it is to have, -1 if nobody said
+	trailing  bool           // announced after the last write
+	mode      uint32         // permission bits
+	mtime     time.Time      // to be set by the commit; zero: now
+	begun     time.Time
+	declared  map[string]string // xattrs as set
+}
+
+var (
+	_ fs.NodeOpener         = (*upload)(nil)
+	_ fs.NodeReader         = (*upload)(nil)
+	_ fs.NodeWriter         = (*upload)(nil)
+	_ fs.NodeFlusher        = (*upload)(nil)
+	_ fs.NodeFsyncer        = (*upload)(nil)
+	_ fs.NodeReleaser       = (*upload)(nil)
+	_ fs.NodeAllocater      = (*upload)(nil)
+	_ fs.NodeLseeker        = (*upload)(nil)
+	_ fs.NodeCopyFileRanger = (*upload)(nil)
+	_ fs.NodeGetattrer      = (*upload)(nil)
+	_ fs.NodeSetattrer      = (*upload)(nil)
+	_ fs.NodeStatxer        = (*upload)(nil)
+	_ fs.NodeStatfser       = (*upload)(nil)
+	_ fs.NodeGetxattrer     = (*upload)(nil)
+	_ fs.NodeListxattrer    = (*upload)(nil)
+	_ fs.NodeSetxattrer     = (*upload)(nil)
+	_ fs.NodeRemovexattrer  = (*upload)(nil)
+)
+
+// take takes the turn, unless ctx ends first.
+func (u *upload) take(ctx context.Context) error {
+	select {
+	case u.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (u *upload) give() { <-u.turn }
+
+// over returns how the upload ended; 0 while it is under way.
+func (u *upload) over(ifCommitted syscall.Errno) (errno_ syscall.Errno, over bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch u.phase {
+	case failed:
+		return errno(u.err), true
+	case committed:
+		return ifCommitted, true
+	}
+	return 0, false
+}
+
+// isUnderWay tells whether the name is still this upload's.
+func (u *upload) isUnderWay() bool {
+	select {
+	case <-u.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// fail ends the upload, unless its commit has begun: nothing of it is left,
+// its name is free, and every descriptor that is still open gets the error.
+// It does not wait for the store.
+func (u *upload) fail(err error) {
+	u.mu.Lock()
+	if u.phase != writing {
+		u.mu.Unlock()
+		return
+	}
+	u.phase, u.err = failed, err
+	u.mu.Unlock()
+	u.store.work.Go(func() {
+		if err := u.add.Abort(); err != nil {
+			u.store.tree.fail(err)
+		}
+	})
+	u.end(err)
+}
+
+// end is what success and failure have in common.
+func (u *upload) end(err error) {
+	if err != nil {
+		u.store.noteFailure(u.name, err)
+	} else {
+		u.store.touch()
+	}
+	u.store.drop(u)
+	close(u.done)
+	u.store.notify(u.name)
+}
+
+// notify makes the kernel forget the entry of a name, outside of any
+// request: the kernel takes the directory's lock for it.
+func (s *storeNode) notify(name string) {
+	s.work.Go(func() { s.NotifyEntry(name) })
+}
+
+// settle waits, releaseWait at most, for the end of an upload that is about
+// to be released: nothing was written since the last FLUSH, and the process
+// that opened it has no descriptor of it any more.
+func (u *upload) settle(ctx context.Context) {
+	u.mu.Lock()
+	fresh := u.fresh
+	u.mu.Unlock()
+	if !u.released.Load() && (fresh || u.opener != 0 && holds(uint32(u.opener), u.ino)) {
+		return
+	}
+	if !u.released.Load() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, releaseWait)
+		defer cancel()
+	}
+	select {
+	case <-u.done:
+	case <-ctx.Done():
+	}
+}
+
+// Open of an image under way: nobody else can write it, nor read it yet.
+// Once it is complete, ESTALE makes the kernel look the name up again.
+func (u *upload) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
+	if flags&(unix.O_TRUNC|unix.O_ACCMODE) != unix.O_RDONLY {
+		return nil, 0, unix.EEXIST
+	}
+	ctx, stop := u.store.request(ctx)
+	defer stop()
+	if u.settle(ctx); u.isUnderWay() {
+		return nil, 0, unix.EBUSY
+	}
+	return nil, 0, unix.ESTALE
+}
+
+func (u *upload) Read(context.Context, fs.FileHandle, []byte, int64) (fuse.ReadResult, syscall.Errno) {
+	return nil, unix.EBUSY
+}
+
+func (u *upload) Lseek(context.Context, fs.FileHandle, uint64, uint32) (uint64, syscall.Errno) {
+	return 0, unix.EBUSY
+}
+
+func (u *upload) CopyFileRange(context.Context, fs.FileHandle, uint64, *fs.Inode, fs.FileHandle, uint64, uint64, uint64) (uint32, syscall.Errno) {
+	return 0, unix.EBUSY
+}
+
+// Fsync returns the errors so far; durability comes with the commit.
+func (u *upload) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
+	no, _ := u.over(0)
+	return no
+}
+
+func (u *upload) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
+	return u.store.Statfs(ctx, out)
+}
+
+// reason is an error of ours about this upload.
+func (u *upload) reason(no syscall.Errno, format string, args ...any) error {
+	return &backends.Error{Op: "add", Store: u.store.in.Name(), Image: u.name, Err: refusal{no, fmt.Sprintf(format, args...)}}
+}
