@@ -1,0 +1,18 @@
+//go:build ceph
+
+// Package rbd is the only package that imports Ceph's libraries, behind the
+// build tag ceph.
+package rbd
+
+import (
+	"fmt"
+
+	"github.com/ceph/go-ceph/rados"
+)
+
+// LibraryVersion tells which version of Ceph's librados is linked in, such
+// as 3.0.0; "" without Ceph.
+func LibraryVersion() string {
+	major, minor, patch := rados.Version()
+	return fmt.Sprintf("%d.%d.%d", major, minor, patch)
+}
