@@ -19,6 +19,9 @@ func NewGate(n int) *Gate { return &Gate{places: make(chan struct{}, n)} }
 // be given back).
 func Pass[T any](ctx context.Context, g *Gate, fn func() (T, error), late func(T)) (T, error) {
 	var none T
+	if ctx.Err() != nil { // with a place free, the select below might take it
+		return none, context.Cause(ctx)
+	}
 	select {
 	case g.places <- struct{}{}:
 	case <-ctx.Done():

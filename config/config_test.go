@@ -56,17 +56,17 @@ var orders = []struct {
 	name      string
 	locations []Location
 	a         string
-	multi     MultiString
+	multi     []string
 }{
-	{"one file", []Location{{Path: "one.conf"}}, "one", MultiString{"one"}},
-	{"two files", []Location{{Path: "one.conf"}, {Path: "two.conf"}}, "two", MultiString{"one", "two", "two again"}},
-	{"the other way", []Location{{Path: "two.conf"}, {Path: "one.conf"}}, "one", MultiString{"two", "two again", "one"}},
-	{"twice the same", []Location{{Path: "two.conf"}, {Path: "two.conf"}}, "two", MultiString{"two", "two again", "two", "two again"}},
-	{"a folder", []Location{{Path: "dir", Dir: true}}, "small a", MultiString{"10", "20", "B", "small a"}},
-	{"file, folder", []Location{{Path: "one.conf"}, {Path: "dir", Dir: true}}, "small a", MultiString{"one", "10", "20", "B", "small a"}},
-	{"folder, file", []Location{{Path: "dir", Dir: true}, {Path: "one.conf"}}, "one", MultiString{"10", "20", "B", "small a", "one"}},
-	{"file, folder, file", []Location{{Path: "one.conf"}, {Path: "dir", Dir: true}, {Path: "two.conf"}}, "two", MultiString{"one", "10", "20", "B", "small a", "two", "two again"}},
-	{"a folder without files", []Location{{Path: "one.conf"}, {Path: "none", Dir: true}}, "one", MultiString{"one"}},
+	{"one file", []Location{{Path: "one.conf"}}, "one", []string{"one"}},
+	{"two files", []Location{{Path: "one.conf"}, {Path: "two.conf"}}, "two", []string{"one", "two", "two again"}},
+	{"the other way", []Location{{Path: "two.conf"}, {Path: "one.conf"}}, "one", []string{"two", "two again", "one"}},
+	{"twice the same", []Location{{Path: "two.conf"}, {Path: "two.conf"}}, "two", []string{"two", "two again", "two", "two again"}},
+	{"a folder", []Location{{Path: "dir", Dir: true}}, "small a", []string{"10", "20", "B", "small a"}},
+	{"file, folder", []Location{{Path: "one.conf"}, {Path: "dir", Dir: true}}, "small a", []string{"one", "10", "20", "B", "small a"}},
+	{"folder, file", []Location{{Path: "dir", Dir: true}, {Path: "one.conf"}}, "one", []string{"10", "20", "B", "small a", "one"}},
+	{"file, folder, file", []Location{{Path: "one.conf"}, {Path: "dir", Dir: true}, {Path: "two.conf"}}, "two", []string{"one", "10", "20", "B", "small a", "two", "two again"}},
+	{"a folder without files", []Location{{Path: "one.conf"}, {Path: "none", Dir: true}}, "one", []string{"one"}},
 }
 
 func under(root string, locations []Location) []Location {

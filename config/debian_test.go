@@ -79,17 +79,17 @@ weight = -3
 `
 
 type debianOptions struct {
-	Stores    string      `option:"enabled_backends"`
-	Algorithm string      `option:"hashing_algorithm" default:"sha512"`
-	Default   string      `option:"default_backend"`
-	Text      string      `option:"store_description"`
-	Dir       string      `option:"filesystem_store_datadir"`
-	Dirs      MultiString `option:"filesystem_store_datadirs"`
-	Chunk     int         `option:"rbd_store_chunk_size" default:"8" min:"1"`
-	Thin      bool        `option:"rbd_thin_provisioning"`
-	Weight    int         `option:"weight"`
-	AuthURL   string      `option:"auth_url"`
-	LockPath  string      `option:"lock_path"`
+	Stores    string   `option:"enabled_backends"`
+	Algorithm string   `option:"hashing_algorithm" default:"sha512"`
+	Default   string   `option:"default_backend"`
+	Text      string   `option:"store_description"`
+	Dir       string   `option:"filesystem_store_datadir"`
+	Dirs      []string `option:"filesystem_store_datadirs" multi:"true"`
+	Chunk     int      `option:"rbd_store_chunk_size" default:"8" min:"1"`
+	Thin      bool     `option:"rbd_thin_provisioning"`
+	Weight    int      `option:"weight"`
+	AuthURL   string   `option:"auth_url"`
+	LockPath  string   `option:"lock_path"`
 }
 
 // Debian's file with stores added reads as in oslo.config, both as it comes and

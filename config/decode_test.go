@@ -41,22 +41,22 @@ func TestDecodeFallback(t *testing.T) {
 		"fast": {
 			A: "common", B: "own", Ref: "<common>", Choice: "green", Key: "bee", New: "",
 			numbers: numbers{N: 5, Big: 5, Wait: 1500 * time.Millisecond},
-			List:    []string{"x", "y"}, Multi: MultiString{"own"}, Dict: map[string]string{},
+			List:    []string{"x", "y"}, Multi: []string{"own"}, Dict: map[string]string{},
 		},
 		"slow": {
 			A: "common", B: "bee", Ref: "<common>", Choice: "green", Key: "bee", New: "old own",
 			numbers: numbers{N: 5, Wait: 3 * time.Second},
-			Multi:   MultiString{"common 1", "common 2"}, Dict: map[string]string{},
+			Multi:   []string{"common 1", "common 2"}, Dict: map[string]string{},
 		},
 		"nosuch": {
 			A: "common", B: "bee", Ref: "<common>", Choice: "green", Key: "bee", New: "common common",
 			numbers: numbers{N: 5, Wait: 1500 * time.Millisecond},
-			List:    []string{"x", "y"}, Multi: MultiString{"common 1", "common 2"}, Dict: map[string]string{},
+			List:    []string{"x", "y"}, Multi: []string{"common 1", "common 2"}, Dict: map[string]string{},
 		},
 	}
 	for group, want := range tests {
 		t.Run(group, func(t *testing.T) {
-			got := everything{A: "stale", Flag: true, Multi: MultiString{"stale"}, Olds: MultiString{"stale"}, NoOption: "kept"}
+			got := everything{A: "stale", Flag: true, Multi: []string{"stale"}, Olds: []string{"stale"}, NoOption: "kept"}
 			if err := c.Decode(group, []string{"nosuch", "backend_defaults"}, &got).Err(); err != nil {
 				t.Fatal(err)
 			}
@@ -80,7 +80,7 @@ func TestDecodeFallbackAgrees(t *testing.T) {
 		N     int               `option:"n" default:"7"`
 		Flag  bool              `option:"flag" default:"yes"`
 		List  []string          `option:"list" default:"x"`
-		Multi MultiString       `option:"multi" default:"one"`
+		Multi []string          `option:"multi" multi:"true" default:"one"`
 		Dict  map[string]string `option:"dict" default:"k:v"`
 		Wait  time.Duration     `option:"wait" default:"1.5"`
 		A     string            `option:"a"`
@@ -100,9 +100,9 @@ func TestReferenceToUndeclared(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got struct {
-		Dir   string      `option:"dir"`
-		Flag  bool        `option:"flag"`
-		Multi MultiString `option:"multi"`
+		Dir   string   `option:"dir"`
+		Flag  bool     `option:"flag"`
+		Multi []string `option:"multi" multi:"true"`
 	}
 	problems := c.Decode("fast", nil, &got)
 	if got.Dir != "/var/lib/glance/images" || !got.Flag {

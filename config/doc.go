@@ -16,8 +16,8 @@ wins. The dialect differs from most others:
     comment or an empty line ends the value.
   - A group may be given more than once. Names of groups do not depend on case
     ([DEFAULT] does), names of options do.
-  - Of a repeated option the last value counts. An option of type MultiString
-    has all of them, from all files, oldest first.
+  - Of a repeated option the last value counts. A []string with the tag
+    multi:"true" has all of them, from all files, oldest first.
   - \ ` """ and %(x)s mean nothing.
 
 Bad syntax is an error with file and line. Two things that an oslo.config program
@@ -63,7 +63,7 @@ and the other fields are filled all the same.
 	float64            a finite decimal number
 	time.Duration      seconds, also with a fraction
 	[]string           a,b,c (there is no quoting, so no item holds a comma)
-	MultiString        one value each time the option is given
+	  multi:"true"     one value each time the option is given
 	map[string]string  a:1,b:2
 
 Embedded structs are part of the struct. A tag that can't be right (an

@@ -85,9 +85,10 @@ func typeName(f reflect.StructField) string {
 	case time.Duration:
 		return "seconds"
 	case []string:
+		if f.Tag.Get("multi") == "true" {
+			return "multi"
+		}
 		return "list"
-	case MultiString:
-		return "multi"
 	case map[string]string:
 		return "dict"
 	}

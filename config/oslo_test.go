@@ -28,8 +28,8 @@ type everything struct {
 	Flag   bool   `option:"flag" default:"yes"`
 	numbers
 	List  []string          `option:"list" default:"x, y"`
-	Multi MultiString       `option:"multi" default:"one"`
-	Olds  MultiString       `option:"news" deprecated:"olds"`
+	Multi []string          `option:"multi" multi:"true" default:"one"`
+	Olds  []string          `option:"news" multi:"true" deprecated:"olds"`
 	Dict  map[string]string `option:"dict" default:"k:v"`
 
 	NoOption string
@@ -230,8 +230,6 @@ func plain(t fataler, v any) any {
 		v = typed.Seconds()
 	case []string:
 		v = append([]string{}, typed...) // nil too is the empty list
-	case MultiString:
-		v = append([]string{}, typed...)
 	case map[string]string:
 		if typed == nil {
 			v = map[string]string{}

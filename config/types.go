@@ -11,9 +11,6 @@ import (
 	"time"
 )
 
-// MultiString is the value of an option that may be given more than once.
-type MultiString []string
-
 // Secret is a string that does not show itself when it is printed or encoded.
 // Convert it to a string to use it.
 type Secret string
@@ -48,8 +45,10 @@ func (f field) set(values []value) error {
 	case *time.Duration:
 		return assign(p, parseSeconds, f.Option, text)
 	case *[]string:
-		*p = parseList(text)
-	case *MultiString:
+		if !f.isMulti() {
+			*p = parseList(text)
+			break
+		}
 		*p = nil
 		for _, v := range values {
 			*p = append(*p, v.text)
