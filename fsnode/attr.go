@@ -35,7 +35,7 @@ func (t *tree) fillImage(a *fuse.Attr, img backends.Image) {
 	a.Nlink = 1
 	fillSize(a, img.Size)
 	if img.Allocated >= 0 {
-		a.Blocks = uint64(img.Allocated) / 512
+		a.Blocks = blocks(img.Allocated)
 	}
 	setTimes(a, img.Mtime)
 }
@@ -44,9 +44,12 @@ func (t *tree) fillImage(a *fuse.Attr, img backends.Image) {
 // cp looks for holes by hand in a file of fewer blocks.
 func fillSize(a *fuse.Attr, size int64) {
 	a.Size = uint64(size)
-	a.Blocks = (a.Size + 511) / 512
+	a.Blocks = blocks(size)
 	a.Blksize = blockSize
 }
+
+// blocks is a number of bytes as st_blocks.
+func blocks(bytes int64) uint64 { return (uint64(bytes) + 511) / 512 }
 
 // fillStatx is the reply to a statx that asks for more than stat knows.
 func fillStatx(out *fuse.StatxOut, a *fuse.AttrOut) {

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"github.com/sirupsen/logrus"
 
 	"glancefs/backends"
@@ -59,6 +60,12 @@ type (
 	Image struct {
 		Call
 		Data []byte
+	}
+
+	// Filling is a number of images, image-00000 and so on.
+	Filling struct {
+		Store string
+		Count int
 	}
 
 	// Holding is what a store has. UnderWay are the names of the adds that
@@ -142,7 +149,7 @@ func (d *daemon) openStores(text string, log *logrus.Entry) (*backends.Set, erro
 		s.(*memory.Store).SetFault(func(ctx context.Context, op, name string, call func() error) error {
 			return d.storeCalled(ctx, Call{in.Name, op, name}, call)
 		})
-		return withFiles(settings, in.Name, s), nil
+		return withExtra(settings, in.Name, s)
 	}
 	cfg := backends.Config{HashingAlgo: "sha512", Default: "one", SyncOnClose: true, Log: log}
 	for _, name := range []string{"one", "two"} {
@@ -264,6 +271,19 @@ func (d *daemon) Put(img Image, _ *none) error {
 	return err
 }
 
+func (d *daemon) Fill(f Filling, _ *none) error {
+	for i := range f.Count {
+		w, err := d.store(f.Store).Create(context.Background(), fmt.Sprintf("image-%05d", i))
+		if err != nil {
+			return err
+		}
+		if _, err := w.Commit(context.Background(), backends.Record{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (d *daemon) Corrupt(img Image, _ *none) error {
 	s := d.store(img.Store)
 	have, err := s.Stat(context.Background(), img.Name)
@@ -272,10 +292,6 @@ func (d *daemon) Corrupt(img Image, _ *none) error {
 	}
 	s.Replace(img.Name, img.Data, have.Mtime)
 	return nil
-}
-
-func (d *daemon) Remove(c Call, _ *none) error {
-	return d.store(c.Store).Delete(context.Background(), c.Name)
 }
 
 func (d *daemon) Holding(store string, h *Holding) error {
@@ -297,6 +313,11 @@ func (d *daemon) Shutdown(none, *none) error {
 
 func (d *daemon) Wait(none, *none) error {
 	d.mounted.Wait()
+	return nil
+}
+
+func (d *daemon) CanPassThrough(_ none, can *bool) error {
+	*can = os.Geteuid() == 0 && d.mounted.server.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH != 0
 	return nil
 }
 

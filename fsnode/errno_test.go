@@ -130,8 +130,7 @@ func TestErrnoThroughMount(t *testing.T) {
 	m := mount(t, "[glancefs]\nrequest_timeout = 0.2") // a lost commit is asked after for so long
 	for _, o := range operations {
 		t.Run(o.name, func(t *testing.T) {
-			sub := *m
-			sub.T = t
+			sub := m.with(t)
 			for i, row := range table[:len(errnoOf)+1] {
 				name := fmt.Sprintf("%s-%d", o.name, i)
 				if o.exists {
@@ -145,7 +144,7 @@ func TestErrnoThroughMount(t *testing.T) {
 					at = ""
 				}
 				sub.failRow("one", o.op, at, i)
-				err := o.do(&sub, filepath.Join(m.one, name))
+				err := o.do(sub, filepath.Join(m.one, name))
 				sub.release()
 				want, differs := o.differs[row.want]
 				if !differs {

@@ -89,7 +89,11 @@ func (n *imageNode) Setattr(ctx context.Context, fh fs.FileHandle, in *fuse.SetA
 	if mtime, ok := in.GetMTime(); ok {
 		ctx, stop := n.store.request(ctx)
 		defer stop()
-		err := n.store.in.SetMtime(ctx, n.name(), mtime)
+		img, err := n.stat(ctx) // not of another one by its name
+		if err != nil {
+			return n.store.tree.fail(err)
+		}
+		err = n.store.in.SetMtime(ctx, img.Name, mtime)
 		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 			return n.store.tree.fail(err)
 		}
@@ -112,7 +116,8 @@ func (n *imageNode) Allocate(context.Context, fs.FileHandle, uint64, uint64, uin
 
 // Open opens the image for reading. Creating it again is EEXIST; opening it
 // to change it EACCES, so that losetup and mount -o loop fall back to
-// reading. ESTALE makes the kernel look the name up again.
+// reading. ESTALE makes the kernel look the name up again. The close of a
+// reader has nothing to tell: no FLUSH.
 func (n *imageNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
 	switch {
 	case flags&unix.O_TRUNC != 0:
@@ -137,10 +142,11 @@ func (n *imageNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint
 		return nil, 0, unix.ESTALE
 	}
 	h := &readHandle{node: n, image: image}
+	n.store.addReader(h)
 	if n.store.in.VerifyOnRead() {
 		h.verify = newVerifier(n, h.withRecord(ctx))
-		return h, fuse.FOPEN_DIRECT_IO, 0
+		return h, fuse.FOPEN_DIRECT_IO | fuse.FOPEN_NOFLUSH, 0
 	}
 	n.backing.decide(n.store.tree, image)
-	return h, fuse.FOPEN_KEEP_CACHE, 0
+	return h, fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_NOFLUSH, 0
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 
 // stuck is how long a test that uses a mount may take. It is no measure: it
 // only has to be less than go test's own timeout.
-const stuck = 2 * time.Minute
+const stuck = 3 * time.Minute
 
 // mounted is a mount of the stores one and two in a child process.
 type mounted struct {
@@ -79,6 +80,7 @@ func again(t *testing.T, env ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(exe)
 	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(cmd.Env, "GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=0") // it is 1 s
 	return cmd
 }
 
@@ -108,8 +110,18 @@ func (m *mounted) end() {
 		_ = unix.Unmount(m.dir, unix.MNT_DETACH) // of a daemon that was killed
 	}
 	if m.Failed() {
-		m.Logf("the daemon's log:\n%s", m.logs)
+		text := withoutForeignStacks(m.logs.String())
+		m.Logf("the daemon's log:\n%s", text[max(0, len(text)-5000):])
 	}
+}
+
+// withoutForeignStacks leaves the goroutines that run none of our code out of
+// a log.
+func withoutForeignStacks(log string) string {
+	parts := strings.Split(log, "\n\n")
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool {
+		return strings.HasPrefix(part, "goroutine ") && !strings.Contains(part, "glancefs/fsnode.")
+	}), "\n\n")
 }
 
 // lockedBuffer collects what a child writes.
@@ -128,6 +140,13 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
+}
+
+// with is the mount for a subtest.
+func (m *mounted) with(t *testing.T) *mounted {
+	sub := *m
+	sub.T = t
+	return &sub
 }
 
 // call makes a call of the daemon.

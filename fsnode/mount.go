@@ -66,7 +66,7 @@ func Mount(dir string, o Options) (*Mounted, error) {
 		return nil, fmt.Errorf("mount %s: %w", dir, err)
 	}
 	m := &Mounted{tree: t, dir: dir, server: server, connection: connectionOf(dir), ended: make(chan struct{})}
-	t.server = server
+	t.server, t.device = server, fuseDevice()
 	go m.serve()
 	if err := server.WaitMount(); err != nil {
 		m.Shutdown()
@@ -111,9 +111,11 @@ func (m *Mounted) serve() {
 	defer close(m.ended)
 	m.server.Serve()
 	// No FLUSH and no RELEASE comes any more (umount -f, an abort of the
-	// connection): what is under way will never be complete.
+	// connection; some are lost by every unmount): what is under way will
+	// never be complete, what is open is not closed.
 	m.tree.abortAll(errConnectionEnded)
 	m.tree.cancel()
+	m.tree.closeReaders()
 	m.tree.work.Wait()
 }
 

@@ -93,9 +93,7 @@ func (h *readHandle) Flush(context.Context) syscall.Errno { return 0 }
 func (h *readHandle) Fsync(context.Context, uint32) syscall.Errno { return 0 }
 
 func (h *readHandle) Release(context.Context) syscall.Errno {
-	if err := h.image.Close(); err != nil {
-		h.node.store.tree.fail(err)
-	}
+	h.node.store.closeReader(h)
 	return 0
 }
 

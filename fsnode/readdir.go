@@ -17,6 +17,7 @@ import (
 type dirHandle struct {
 	store  *storeNode
 	listed bool
+	as     *time.Time // storeNode.changed when it was listed
 	images []backends.Image
 	next   int
 }
@@ -43,10 +44,14 @@ func (d *dirHandle) Readdirent(ctx context.Context) (*fuse.DirEntry, syscall.Err
 			return nil, d.store.tree.fail(err)
 		}
 	}
-	if d.next >= len(d.images) {
+	if d.next < len(dots) {
+		d.next++
+		return &fuse.DirEntry{Name: dots[d.next-1], Mode: unix.S_IFDIR, Ino: d.store.ino, Off: uint64(d.next)}, 0
+	}
+	img := d.image(d.next)
+	if img == nil {
 		return nil, 0
 	}
-	img := &d.images[d.next]
 	d.next++
 	return &fuse.DirEntry{
 		Name: img.Name,
@@ -56,11 +61,24 @@ func (d *dirHandle) Readdirent(ctx context.Context) (*fuse.DirEntry, syscall.Err
 	}, 0
 }
 
+// dots are what every directory lists first; the kernel knows where they
+// lead.
+var dots = []string{".", ".."}
+
+// image returns the image that is entry i of the listing, nil if none is.
+func (d *dirHandle) image(i int) *backends.Image {
+	if i -= len(dots); i < 0 || i >= len(d.images) {
+		return nil
+	}
+	return &d.images[i]
+}
+
 // list asks the store. Images whose commit is about to come are waited for.
 func (d *dirHandle) list(ctx context.Context) error {
 	ctx, stop := d.store.request(ctx)
 	defer stop()
 	d.store.settleAll(ctx)
+	d.as = d.store.changed.Load()
 	d.images = d.images[:0]
 	err := d.store.in.List(ctx, func(img backends.Image) error {
 		d.images = append(d.images, img)
@@ -76,16 +94,22 @@ func (d *dirHandle) Seekdir(_ context.Context, off uint64) syscall.Errno {
 	if off == 0 {
 		d.listed = false
 	}
-	d.next = min(int(off), len(d.images))
+	d.next = min(int(off), len(dots)+len(d.images))
 	return 0
 }
 
 // Lookup answers from the listing; name is what Readdirent returned last.
 func (d *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
-	if d.next == 0 || d.images[d.next-1].Name != name {
+	img := d.image(d.next - 1)
+	if img == nil || img.Name != name {
 		return d.store.Lookup(ctx, name, out)
 	}
-	return d.store.entry(ctx, d.images[d.next-1], out), 0
+	node := d.store.entry(ctx, *img, out)
+	if d.store.changed.Load() != d.as { // this image may be gone by now
+		out.SetEntryTimeout(0)
+		out.SetAttrTimeout(0)
+	}
+	return node, 0
 }
 
 // settleAll waits for uploads that are about to be released; see settle.

@@ -2,6 +2,8 @@ package fsnode
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"syscall"
 	"time"
 
@@ -25,6 +27,7 @@ type rootNode struct {
 var (
 	_ fs.NodeOnAdder     = (*rootNode)(nil)
 	_ fs.NodeLookuper    = (*rootNode)(nil)
+	_ fs.NodeReaddirer   = (*rootNode)(nil)
 	_ fs.NodeGetattrer   = (*rootNode)(nil)
 	_ fs.NodeSetattrer   = (*rootNode)(nil)
 	_ fs.NodeStatxer     = (*rootNode)(nil)
@@ -68,6 +71,17 @@ func (r *rootNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) 
 	return child, 0
 }
 
+// Readdir lists the stores and the symlink.
+func (r *rootNode) Readdir(context.Context) (fs.DirStream, syscall.Errno) {
+	entries := []fuse.DirEntry{{Name: ".", Mode: unix.S_IFDIR, Ino: fuse.FUSE_ROOT_ID}, {Name: "..", Mode: unix.S_IFDIR, Ino: fuse.FUSE_ROOT_ID}}
+	children := r.Children()
+	for _, name := range slices.Sorted(maps.Keys(children)) {
+		id := children[name].StableAttr()
+		entries = append(entries, fuse.DirEntry{Name: name, Mode: id.Mode, Ino: id.Ino})
+	}
+	return fs.NewListDirStream(entries), 0
+}
+
 func (r *rootNode) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	r.fillDir(&out.Attr, 0o755, r.started)
 	out.SetTimeout(validFor)
@@ -82,11 +96,19 @@ func (r *rootNode) Statx(ctx context.Context, fh fs.FileHandle, _, _ uint32, out
 	return statx(ctx, r, fh, out)
 }
 
-// Statfs tells the space of the default store.
+// Statfs tells the space of the default store, if that answers soon: no store
+// that is down delays the root.
 func (r *rootNode) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
-	if def := r.Set.Default(); def != nil {
-		return r.statfs(ctx, def, out)
+	const soon = time.Second // arbitrary
+	def := r.Set.Default()
+	if def == nil {
+		return 0
 	}
+	ctx, stop := r.request(ctx)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
+	_ = r.fillStatfs(ctx, def, out) // zeros then
 	return 0
 }
 

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -80,33 +78,3 @@ func detach(dir string) error {
 	}
 	return nil
 }
-
-// abortConnection ends the connection with the kernel through fusectl: every
-// call under way, and every descriptor, gets ENOTCONN.
-func (m *Mounted) abortConnection() error {
-	path := filepath.Join("/sys/fs/fuse/connections", m.connection, "abort")
-	return os.WriteFile(path, []byte("1"), 0)
-}
-
-// connectionOf returns the number of a FUSE mount's connection in fusectl:
-// the minor number of its device, as /proc/self/mountinfo has it (a stat of
-// the mount would be a request to ourselves).
-func connectionOf(dir string) string {
-	text, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return ""
-	}
-	number := ""
-	for line := range strings.Lines(string(text)) {
-		// 36 35 98:0 /root /mnt/point …; a later line is mounted over an
-		// earlier one.
-		fields := strings.Fields(line)
-		if len(fields) > 4 && unescape(fields[4]) == dir {
-			_, number, _ = strings.Cut(fields[2], ":")
-		}
-	}
-	return number
-}
-
-// unescape undoes mountinfo's octal escapes of blanks and backslashes.
-var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace

@@ -10,12 +10,10 @@ import (
 	"glancefs/backends"
 )
 
-// statfs tells the space of a store, zeros where it is not known.
-func (t *tree) statfs(ctx context.Context, in *backends.Instance, out *fuse.StatfsOut) syscall.Errno {
+// fillStatfs tells the space of a store, zeros where it is not known.
+func (t *tree) fillStatfs(ctx context.Context, in *backends.Instance, out *fuse.StatfsOut) syscall.Errno {
 	const unit = 4096
 	out.Bsize, out.Frsize, out.NameLen = unit, unit, 255
-	ctx, stop := t.request(ctx)
-	defer stop()
 	space, err := in.Space(ctx)
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, backends.ErrMisconfigured) {
 		return 0 // df shows the store all the same

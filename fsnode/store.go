@@ -120,7 +120,9 @@ func (s *storeNode) Statx(ctx context.Context, fh fs.FileHandle, _, _ uint32, ou
 }
 
 func (s *storeNode) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
-	return s.statfs(ctx, s.in, out)
+	ctx, stop := s.request(ctx)
+	defer stop()
+	return s.fillStatfs(ctx, s.in, out)
 }
 
 // Unlink deletes an image. One that is under way is aborted when the process
@@ -131,10 +133,14 @@ func (s *storeNode) Unlink(ctx context.Context, name string) syscall.Errno {
 	defer stop()
 	if u := s.underWayNow(ctx, name); u != nil {
 		if u.involves(threadGroup(caller.Pid)) {
-			u.fail(errRemoved)
-			return 0
-		}
-		if u.settle(ctx); u.isUnderWay() {
+			u.fail(errRemoved) // unless its commit has begun: that ends first
+			if u.await(ctx) != nil {
+				return unix.EINTR
+			}
+			if u.failure() != nil {
+				return 0
+			}
+		} else if u.settle(ctx); u.isUnderWay() {
 			return unix.EBUSY
 		}
 	}

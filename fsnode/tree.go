@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"log"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,11 +30,13 @@ type tree struct {
 	ctx     context.Context // ends with the connection
 	cancel  context.CancelFunc
 	server  *fuse.Server
+	device  int            // descriptor of the connection with the kernel
 	closing atomic.Bool    // no new opens
 	work    sync.WaitGroup // goroutines that outlive their request
 
-	mu       sync.Mutex // guards underWay
+	mu       sync.Mutex // guards the rest
 	underWay map[*upload]struct{}
+	readers  map[*readHandle]struct{}
 }
 
 func newTree(o Options) *tree {
@@ -43,11 +47,14 @@ func newTree(o Options) *tree {
 		ctx:      ctx,
 		cancel:   cancel,
 		underWay: make(map[*upload]struct{}),
+		readers:  make(map[*readHandle]struct{}),
 	}
 }
 
 // request returns a context for what a request does in a store: it ends when
-// the caller is dying or the connection has ended, and with stop.
+// the caller is dying or the connection has ended, and with stop. (go-fuse
+// ends a request's own context for any signal, and all of them at the end of
+// the connection.)
 func (t *tree) request(ctx context.Context) (_ context.Context, stop context.CancelFunc) {
 	out, cancel := context.WithCancel(t.ctx)
 	caller, ok := fuse.FromContext(ctx)
@@ -55,7 +62,7 @@ func (t *tree) request(ctx context.Context) (_ context.Context, stop context.Can
 		return out, cancel
 	}
 	unwatch := context.AfterFunc(ctx, func() {
-		if dying(caller.Pid) {
+		if dying(caller.Pid) || !connected(t.device) {
 			cancel()
 		}
 	})
@@ -87,11 +94,34 @@ func (t *tree) awaitCommits(atMost time.Duration) {
 func (t *tree) uploads() []*upload {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := make([]*upload, 0, len(t.underWay))
-	for u := range t.underWay {
-		all = append(all, u)
+	return slices.Collect(maps.Keys(t.underWay))
+}
+
+// addReader notes a handle that is to be closed.
+func (t *tree) addReader(h *readHandle) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.readers[h] = struct{}{}
+}
+
+// closeReader closes a handle.
+func (t *tree) closeReader(h *readHandle) {
+	t.mu.Lock()
+	delete(t.readers, h)
+	t.mu.Unlock()
+	if err := h.image.Close(); err != nil {
+		t.fail(err)
 	}
-	return all
+}
+
+// closeReaders closes the handles that are left.
+func (t *tree) closeReaders() {
+	t.mu.Lock()
+	left := slices.Collect(maps.Keys(t.readers))
+	t.mu.Unlock()
+	for _, h := range left {
+		t.closeReader(h)
+	}
 }
 
 // inode numbers a node by what identifies it, the same in every mount.

@@ -117,6 +117,16 @@ func (u *upload) isUnderWay() bool {
 	}
 }
 
+// await waits for the end, unless ctx ends first.
+func (u *upload) await(ctx context.Context) error {
+	select {
+	case <-u.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // fail ends the upload, unless its commit has begun: nothing of it is left,
 // its name is free, and every descriptor that is still open gets the error.
 // It does not wait for the store.
@@ -127,16 +137,21 @@ func (u *upload) fail(err error) {
 		return
 	}
 	u.phase, u.err = failed, err
-	u.mu.Unlock()
+	// Begun under mu, which abortAll takes before anybody waits for work.
 	u.store.work.Go(func() {
 		if err := u.add.Abort(); err != nil {
 			u.store.tree.fail(err)
 		}
+		<-u.done
+		u.store.NotifyEntry(u.name)
 	})
+	u.mu.Unlock()
 	u.end(err)
 }
 
-// end is what success and failure have in common.
+// end is what success and failure have in common. The kernel must be made to
+// forget the entry after it, outside of any request: it takes the directory's
+// lock for that.
 func (u *upload) end(err error) {
 	if err != nil {
 		u.store.noteFailure(u.name, err)
@@ -145,13 +160,6 @@ func (u *upload) end(err error) {
 	}
 	u.store.drop(u)
 	close(u.done)
-	u.store.notify(u.name)
-}
-
-// notify makes the kernel forget the entry of a name, outside of any
-// request: the kernel takes the directory's lock for it.
-func (s *storeNode) notify(name string) {
-	s.work.Go(func() { s.NotifyEntry(name) })
 }
 
 // settle waits, releaseWait at most, for the end of an upload that is about
@@ -169,10 +177,7 @@ func (u *upload) settle(ctx context.Context) {
 		ctx, cancel = context.WithTimeout(ctx, releaseWait)
 		defer cancel()
 	}
-	select {
-	case <-u.done:
-	case <-ctx.Done():
-	}
+	_ = u.await(ctx)
 }
 
 // Open of an image under way: nobody else can write it, nor read it yet.

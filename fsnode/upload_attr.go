@@ -84,9 +84,7 @@ func (u *upload) setMtime(ctx context.Context, mtime time.Time) syscall.Errno {
 	}
 	ctx, stop := u.store.request(ctx)
 	defer stop()
-	select {
-	case <-u.done:
-	case <-ctx.Done():
+	if u.await(ctx) != nil {
 		return unix.EINTR
 	}
 	if u.failure() != nil {

@@ -51,6 +51,9 @@ func (u *upload) Flush(ctx context.Context, _ fs.FileHandle) syscall.Errno {
 		u.fail(u.reason(unix.EIO, "aborted: %s", p.why))
 		return unix.EIO
 	case commit:
+		// Until the image is complete, which may take many zeros, the death
+		// of the caller ends it.
+		defer context.AfterFunc(request, func() { u.fail(u.store.whyLost()) })()
 		return errno(u.commit())
 	}
 	return 0
@@ -116,6 +119,7 @@ func (u *upload) commit() error {
 	}
 	u.mu.Unlock()
 	u.end(err)
+	u.store.work.Go(func() { u.store.NotifyEntry(u.name) })
 	return err
 }
 

@@ -29,7 +29,7 @@ func (u *upload) write(ctx context.Context, off int64, fill func(context.Context
 	ctx, stop := u.store.request(ctx)
 	defer stop()
 	if err := u.take(ctx); err != nil {
-		u.fail(errKilledWriting)
+		u.fail(u.store.whyLost())
 		return unix.EINTR
 	}
 	defer u.give()
@@ -38,7 +38,7 @@ func (u *upload) write(ctx context.Context, off int64, fill func(context.Context
 	}
 	u.noteWriter(caller.Pid)
 	// The death of the caller ends the add, and with it the write.
-	defer context.AfterFunc(ctx, func() { u.fail(errKilledWriting) })()
+	defer context.AfterFunc(ctx, func() { u.fail(u.store.whyLost()) })()
 
 	err := u.fillTo(off)
 	if err == nil {
@@ -55,6 +55,14 @@ func (u *upload) write(ctx context.Context, off int64, fill func(context.Context
 }
 
 var errKilledWriting = refusal{unix.EIO, "aborted: its writer was killed"}
+
+// whyLost tells why a request has lost its caller.
+func (t *tree) whyLost() error {
+	if connected(t.device) {
+		return errKilledWriting
+	}
+	return errConnectionEnded
+}
 
 // fillTo adds zeros up to off.
 func (u *upload) fillTo(off int64) error {

@@ -14,6 +14,12 @@ import (
 	"glancefs/config"
 )
 
+func discard() *logrus.Entry {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return logrus.NewEntry(log)
+}
+
 // open opens the stores of a configuration.
 func open(t *testing.T, text string, o Options) (*backends.Set, config.Problems, error) {
 	t.Helper()
@@ -21,9 +27,7 @@ func open(t *testing.T, text string, o Options) (*backends.Set, config.Problems,
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	o.Log = logrus.NewEntry(log)
+	o.Log = discard()
 	set, warnings, err := Open(t.Context(), cfg, o)
 	if err == nil {
 		t.Cleanup(func() {

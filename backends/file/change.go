@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"glancefs/backends"
 )
 
 // Delete removes an image; see backends.Store.
@@ -84,4 +86,12 @@ func (s *Store) change(ctx context.Context, name string, fn func(*found) error) 
 		defer f.Close() // O_PATH: nothing was written
 		return fn(f)
 	})
+}
+
+// writable is ErrReadOnly of a store that writes nothing at all.
+func (s *Store) writable() error {
+	if s.readOnly {
+		return backends.ErrReadOnly
+	}
+	return nil
 }

@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
-
-	"glancefs/backends"
 )
 
 // move renames the open file f, and never replaces another one: then it is
@@ -78,12 +76,4 @@ func (s *Store) lockNames() (unlock func(), err error) {
 		return nil, classify(err)
 	}
 	return unlock, nil
-}
-
-// writable is ErrReadOnly of a store that writes nothing at all.
-func (s *Store) writable() error {
-	if s.readOnly {
-		return backends.ErrReadOnly
-	}
-	return nil
 }
