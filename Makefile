@@ -1,0 +1,95 @@
+# make         what there is
+# make run     build, mount at ./mnt, and say what to try
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# What Debian calls the packages.
+build_packages := ca-certificates gcc libc6-dev librados-dev librbd-dev
+run_packages   := attr fuse3
+test_packages  := $(run_packages) acl curl dash e2fsprogs mount procps psmisc python3 python3-glance-store \
+                  python3-oslo.config qemu-utils rsync tar util-linux xz-utils
+
+# install PACKAGES: installs those that are missing. On a system without apt
+# it says so and goes on: they may be there under other names.
+define install
+	missing=; \
+	for p in $1; do [ "$$(dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing+=" $$p"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then echo "No apt here: see to it that you have what Debian calls$$missing"; exit 0; fi; \
+	apt="env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0"; \
+	if [ "$$(id -u)" != 0 ]; then \
+		command -v sudo >/dev/null || { echo "Install as root:$$missing" >&2; exit 1; }; \
+		apt="sudo $$apt"; \
+	fi; \
+	echo "Installing$$missing"; \
+	install="$$apt install -y --no-install-recommends $$missing"; \
+	$$install >/dev/null || { $$apt update && $$install >/dev/null; }
+endef
+
+# The build is with Ceph where its headers are. The minor version of librbd
+# is the number of Ceph's release; go-ceph wants a tag for releases that are
+# not the newest (its README, "Supported Ceph Versions").
+librbd     = $(shell echo LIBRBD_VER_MINOR | cc -include rbd/librbd.h -E -P - 2>/dev/null | tail -n 1)
+release_15 = ,octopus
+release_16 = ,pacific
+release_17 = ,quincy
+release_18 = ,reef
+release_19 = ,squid
+tags       = $(if $(librbd),ceph$(release_$(librbd)))
+
+version = $(shell git describe --tags --always --dirty 2>/dev/null)
+
+.PHONY: help
+help: ## print this
+	@awk -F ': |## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$3}' Makefile
+
+.PHONY: build
+build: go buildtools ## build bin/glancefs, with Ceph if possible
+	@tags='$(tags)'; \
+	[ -n "$$tags" ] || echo "Building without Ceph: rbd/librbd.h or the C compiler is missing"; \
+	go build -trimpath -tags "$$tags" -ldflags "-X main.version=$(version)" -o bin/glancefs ./cmd/glancefs
+
+.PHONY: run
+run: runtools build ## mount a store at ./mnt and say what to try
+	@mkdir -p mnt 2>/dev/null || true # what a dead mount left can't be asked
+	@if mountpoint -q mnt; then echo "./mnt is mounted already"; else bin/glancefs mount mnt; fi
+	@echo
+	@echo "Try:"
+	@echo "  cp SOME.IMG mnt/local/           # add an image"
+	@echo "  getfattr -d mnt/local/SOME.IMG   # its checksum, multihash, location, …"
+	@echo "  cat mnt/local/SOME.IMG | wc -c   # read it"
+	@echo "  rm mnt/local/SOME.IMG            # delete it"
+	@echo "and make stop to unmount."
+
+.PHONY: stop
+stop: ## unmount ./mnt
+	@if [ ! -x bin/glancefs ]; then echo "bin/glancefs is not built"; else bin/glancefs umount mnt || [ $$? = 3 ]; fi
+
+.PHONY: test
+test: go buildtools testtools ## install what the tests need, and run them all
+	go vet ./...
+	@tags='$(tags)'; set -x; go vet -tags "soak$${tags:+,$$tags}" ./...
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt would change:" $$files; exit 1; fi
+	go run ./tests/mustrun -list tests/must_run.txt -- \
+		-race -timeout 11m -tags '$(tags)' ./... -- \
+		GOMAXPROCS=1 -race -timeout 11m ./fsnode ./backends/... ./digest
+
+.PHONY: soak
+soak: go testtools ## kill 1,000 writers, and add 4 GiB; takes long
+	go test -tags soak ./tests -run Soak -v -timeout 2h
+
+# The prerequisites.
+
+.PHONY: go buildtools runtools testtools
+go:
+	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26 or newer, and put it in the PATH" >&2; exit 1; }
+
+buildtools: # without librbd everything works, but for stores of type rbd
+	@($(call install,$(build_packages))) || echo "Going on without them"
+
+runtools:
+	@$(call install,$(run_packages))
+
+testtools:
+	@$(call install,$(test_packages))
