@@ -270,7 +270,9 @@ func (in *Instance) deletable() error {
 }
 
 func (in *Instance) misconfigured() error {
-	return fmt.Errorf("%w: %w", ErrMisconfigured, errors.Join(in.faults...))
+	// %v: what a fault wraps (a file that is not there, say) is no outcome of
+	// this call.
+	return fmt.Errorf("%w: %v", ErrMisconfigured, errors.Join(in.faults...))
 }
 
 // addFault notes what err says, each of several joined errors as a fault.

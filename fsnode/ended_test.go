@@ -173,6 +173,23 @@ func TestShutdownBusy(t *testing.T) {
 	m.waitEnded()
 }
 
+// TestShutdownBusyReader: a reader that does not end is not waited for, for
+// ever. (Where fusectl is mounted its connection is ended; else it ends with
+// the process.) This takes as long as readers are waited for.
+func TestShutdownBusyReader(t *testing.T) {
+	t.Parallel()
+	m := mount(t, "")
+	m.put("one", "image", "content")
+	fd := m.open(filepath.Join(m.one, "image"), unix.O_RDONLY)
+	<-m.shutdown()
+	m.wantUnmounted()
+	if _, err := unix.Pread(fd, make([]byte, 10), 0); err != nil && err != unix.ENOTCONN {
+		t.Errorf("read: %v", err)
+	}
+	_ = unix.Close(fd)
+	m.waitEnded()
+}
+
 // TestUnmount: somebody else unmounts.
 func TestUnmount(t *testing.T) {
 	m := mount(t, "")

@@ -130,7 +130,7 @@ func TestReaddirSnapshot(t *testing.T) {
 // removed: those that stay are in each listing, once.
 func TestReaddirWhileWriting(t *testing.T) {
 	m := mount(t, "")
-	const stay, adds = 100, 100
+	const stay, adds = 100, 30
 	m.call("Fill", Filling{"one", stay}, nil)
 	var writers, readers sync.WaitGroup
 	over := make(chan struct{})

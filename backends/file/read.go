@@ -16,6 +16,7 @@ type reader struct {
 	store *Store
 	file  *os.File
 	image backends.Image
+	local bool // on a filesystem of this machine
 }
 
 var (
@@ -35,7 +36,7 @@ func (s *Store) Open(ctx context.Context, name string) (backends.Reader, error) 
 		if err != nil {
 			return nil, classify(err)
 		}
-		return &reader{store: s, file: file, image: f.image()}, nil
+		return &reader{store: s, file: file, image: f.image(), local: isLocal(file)}, nil
 	}, func(r *reader) { _ = r.Close() }) // nobody is there to hear the error
 	if err != nil {
 		return nil, err
@@ -69,8 +70,30 @@ func (r *reader) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	}, nil)
 }
 
-// LocalFile returns the descriptor of the image's file.
-func (r *reader) LocalFile() (fd uintptr, ok bool) { return r.file.Fd(), true }
+// LocalFile returns the descriptor of the image's file, unless it is on
+// another machine or a FUSE filesystem: a read that the kernel does by itself
+// has no deadline there.
+func (r *reader) LocalFile() (fd uintptr, ok bool) {
+	if !r.local {
+		return 0, false
+	}
+	return r.file.Fd(), true
+}
+
+// isLocal tells whether a file is on a filesystem that can't hang because
+// another machine, or a process, does not answer.
+func isLocal(file *os.File) bool {
+	var st unix.Statfs_t
+	if unix.Fstatfs(int(file.Fd()), &st) != nil {
+		return false
+	}
+	switch st.Type {
+	case unix.NFS_SUPER_MAGIC, unix.FUSE_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC,
+		unix.CIFS_SUPER_MAGIC, unix.CEPH_SUPER_MAGIC, unix.V9FS_MAGIC, unix.AFS_SUPER_MAGIC:
+		return false
+	}
+	return true
+}
 
 // SeekData finds data; see backends.HoleFinder.
 func (r *reader) SeekData(ctx context.Context, off int64) (int64, error) {
