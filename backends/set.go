@@ -27,6 +27,7 @@ type Config struct {
 type StoreConfig struct {
 	Name, Type string
 	Reserved   bool
+	Configured bool // it has a group; a reserved store without is shown only if it is there
 
 	// Decode fills the tagged struct that dst points to from the store's
 	// own group, and where that says nothing, from the groups of fallback.
@@ -187,7 +188,7 @@ func openInstance(ctx context.Context, cfg Config, sc StoreConfig, drv *Driver) 
 		Log:         in.log,
 	})
 	in.store = store
-	if sc.Reserved && errors.Is(err, fs.ErrNotExist) {
+	if sc.Reserved && !sc.Configured && errors.Is(err, fs.ErrNotExist) {
 		in.notThere = true
 		return in
 	}

@@ -215,7 +215,8 @@ func TestErrnoOfDatadir(t *testing.T) {
 			} else {
 				sick.fail(t, c.op, c.errno)
 			}
-			wantErrno(t, c.do(m.fast+"/new"), c.want)
+			err := sick.answer(t, func() error { return c.do(m.fast + "/new") })
+			wantErrno(t, err, c.want)
 			sick.heal(t)
 			wantNoImage(t, m.fast+"/new")
 			wantImage(t, m.fast+"/x", data)
@@ -224,7 +225,8 @@ func TestErrnoOfDatadir(t *testing.T) {
 	}
 	t.Run("commit of unknown outcome", func(t *testing.T) {
 		sick.hang(t, "Rename")
-		wantErrno(t, add(m.fast+"/new"), unix.ETIMEDOUT)
+		err := sick.answer(t, func() error { return add(m.fast + "/new") })
+		wantErrno(t, err, unix.ETIMEDOUT)
 		sick.heal(t)
 	})
 }

@@ -12,10 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hungCalls are all that can be asked of a store, each of an image of its own
-// (its name), all at once. open is an image that is open for reading, way one
-// that is under way.
-func hungCalls(m *mount, reader, way *os.File) []call {
+// hungCalls are what can be asked of a store, each of an image of its own (its
+// name), all at once. way is an image that is under way.
+func hungCalls(m *mount, way *os.File) []call {
 	return []call{
 		{"stat", func(p string) error { _, err := os.Stat(p); return err }, unix.ETIMEDOUT},
 		{"stat of nothing", func(string) error { _, err := os.Stat(m.fast + "/none"); return err }, unix.ETIMEDOUT},
@@ -27,7 +26,6 @@ func hungCalls(m *mount, reader, way *os.File) []call {
 		{"getxattr", func(p string) error { _, err := xattr(p, "user.glance.checksum"); return err }, unix.ETIMEDOUT},
 		{"readdir", func(string) error { _, err := os.ReadDir(m.fast); return err }, unix.ETIMEDOUT},
 		{"statfs", func(string) error { var st unix.Statfs_t; return unix.Statfs(m.fast, &st) }, unix.ETIMEDOUT},
-		{"read", func(string) error { _, err := reader.ReadAt(make([]byte, 1000), 0); return err }, unix.ETIMEDOUT},
 		{"write", func(string) error { _, err := way.Write(make([]byte, 1000)); return err }, unix.ETIMEDOUT},
 		// These wait for nothing.
 		{"stat of the store", func(string) error { _, err := os.Stat(m.fast); return err }, 0},
@@ -44,70 +42,82 @@ func TestHung(t *testing.T) {
 	m.log.allow("ETIMEDOUT|fast")
 	data := random('h', 300_000)
 	writeImage(t, m.fast+"/x", data)
-	reader, err := os.Open(m.fast + "/x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer reader.Close()
 	way := create(t, m.fast+"/way")
 	if _, err := way.Write(data); err != nil {
 		t.Fatal(err)
 	}
-	calls := hungCalls(m, reader, way)
+	calls := hungCalls(m, way)
 	for _, c := range calls { // behind the mount's back: the kernel knows nothing of them
 		if err := os.WriteFile(filepath.Join(sick.behind, c.name), data, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	sick.hang(t, "all")
-
 	var all sync.WaitGroup
 	errs := make([]error, len(calls))
 	for i, c := range calls {
 		all.Go(func() { errs[i] = c.do(filepath.Join(m.fast, c.name)) })
 	}
-	// More of them than the store lets through at once.
-	crowd := make([]error, 200)
+	crowd := make([]error, 200) // more than the store lets through at once
 	for i := range crowd {
 		all.Go(func() { _, crowd[i] = os.Stat(fmt.Sprintf("%s/none%d", m.fast, i)) })
 	}
-	answered := make(chan struct{})
-	go func() { all.Wait(); close(answered) }()
 
 	writeImage(t, m.slow+"/x", data)
 	wantImage(t, m.slow+"/x", data)
 	m.wantSh(t, `ls -l . slow; cp slow/x slow/y; cmp slow/x slow/y; rm slow/x slow/y`)
 
-	select {
-	case <-answered:
-	case <-time.After(patience / 2):
-		stacks := allStacks()
-		sick.heal(t) // ends the calls
-		<-answered
-		t.Errorf("not every call returned while the datadir hung\n%s", stacks)
-	}
+	_ = sick.answer(t, func() error { all.Wait(); return nil })
 	for i, c := range calls {
 		t.Run(c.name, func(t *testing.T) { wantErrno(t, errs[i], c.want) })
 	}
 	for _, err := range crowd {
 		wantErrno(t, err, unix.ETIMEDOUT)
 	}
-	wantErrno(t, way.Close(), unix.ETIMEDOUT)
+	wantErrno(t, sick.answer(t, way.Close), unix.ETIMEDOUT)
 	if status, err := xattr(m.fast, "user.glance.status"); err != nil || status == "ok" {
 		t.Errorf("user.glance.status is %q (%v)", status, err)
 	}
 
 	sick.heal(t)
-	eventually(t, "the store is back", func() bool {
-		status, err := xattr(m.fast, "user.glance.status")
-		return err == nil && status == "ok"
-	})
+	m.wantBack(t, m.fast)
 	wantContent(t, m.fast+"/x", data)
 	wantNoImage(t, m.fast+"/way")
 	writeImage(t, m.fast+"/way", data)
 	wantImage(t, m.fast+"/way", data)
-	wantReadAt(t, reader, data, 100_000, 50_000)
 	eventually(t, "nothing is left of the adds that failed", func() bool { return len(temporaries(t, sick.behind)) == 0 })
+}
+
+// wantBack waits until a store that was down works.
+func (m *mount) wantBack(t *testing.T, store string) {
+	t.Helper()
+	eventually(t, "the store is back", func() bool {
+		status, err := xattr(store, "user.glance.status")
+		return err == nil && status == "ok"
+	})
+}
+
+// TestHungRead: an image that is open when its datadir begins to hang. If the
+// kernel reads the datadir by itself, nobody can end the read in time.
+func TestHungRead(t *testing.T) {
+	t.Parallel()
+	m, sick := sickStore(t, "[fast]", "request_timeout = 2")
+	m.log.allow("ETIMEDOUT")
+	data := random('r', 300_000)
+	writeImage(t, m.fast+"/x", data)
+	f, err := os.Open(m.fast + "/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	sick.hang(t, "all")
+	err = sick.answer(t, func() error {
+		_, err := f.ReadAt(make([]byte, 1000), 0)
+		return err
+	})
+	wantErrno(t, err, unix.ETIMEDOUT)
+	sick.heal(t)
+	wantReadAt(t, f, data, 100_000, 50_000)
 }
 
 // TestHungCommit: a commit that hangs fails in time. If it hangs in the call
@@ -124,7 +134,7 @@ func TestHungCommit(t *testing.T) {
 			t.Fatal(err)
 		}
 		sick.hang(t, op)
-		wantErrno(t, f.Close(), unix.ETIMEDOUT)
+		wantErrno(t, sick.answer(t, f.Close), unix.ETIMEDOUT)
 		sick.heal(t)
 		wantNoImage(t, m.fast+"/"+op)
 		writeImage(t, m.fast+"/"+op, data)
@@ -135,7 +145,7 @@ func TestHungCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	sick.hang(t, "Rename")
-	wantErrno(t, f.Close(), unix.ETIMEDOUT) // the outcome is unknown
+	wantErrno(t, sick.answer(t, f.Close), unix.ETIMEDOUT) // the outcome is unknown
 	sick.heal(t)
 	eventually(t, "nothing is under way", func() bool { return len(temporaries(t, sick.behind)) == 0 })
 	if _, err := os.Stat(m.fast + "/Rename"); err == nil {
@@ -160,12 +170,10 @@ func TestHungAtStart(t *testing.T) {
 	}
 	writeImage(t, m.slow+"/x", data)
 	wantImage(t, m.slow+"/x", data)
-	wantErrno(t, open(unix.O_RDONLY)(m.fast+"/x"), unix.ETIMEDOUT)
+	err := sick.answer(t, func() error { return open(unix.O_RDONLY)(m.fast + "/x") })
+	wantErrno(t, err, unix.ETIMEDOUT)
 	sick.heal(t)
-	eventually(t, "the store is back", func() bool {
-		status, err := xattr(m.fast, "user.glance.status")
-		return err == nil && status == "ok"
-	})
+	m.wantBack(t, m.fast)
 	wantImage(t, m.fast+"/x", data)
 	writeImage(t, m.fast+"/y", data)
 	wantImage(t, m.fast+"/y", data)

@@ -101,7 +101,7 @@ func TestFailedWriter(t *testing.T) {
 	}{
 		{"nosuchcommand", `nosuchcommand > fast/x`, 127},
 		{"curl cut off", `curl -sS ` + liar.URL + ` > fast/x`, 18},
-		{"timeout kills one of the writers", `{ timeout -s KILL 1 cat < <(cat $S/b; exec sleep 60); } > fast/x`, 137},
+		{"timeout kills one of the writers", `{ timeout -s KILL 1 cat < <(cat $S/b; exec sleep 3); } > fast/x`, 137},
 		{"bash with exit 3", `bash -c 'cat $S/a; exit 3' > fast/x`, 3},
 		{"subshell with exit 3", `(cat $S/a; exit 3) > fast/x`, 3},
 		{"subshell whose last command fails", `(cat $S/a; false) > fast/x`, 1},
@@ -144,7 +144,7 @@ func TestKilledBystander(t *testing.T) {
 		wantImage(t, m.fast+"/x", slices.Concat(src.b, src.a))
 		m.wantSh(t, `rm fast/x`)
 	}
-	m.wantSh(t, `{ (exec sleep 60) & kill -KILL $!; wait $!; cat $S/a; } > fast/x`)
+	m.wantSh(t, `{ (exec sleep 3) & kill -KILL $!; wait $!; cat $S/a; } > fast/x`)
 	wantImage(t, m.fast+"/x", src.a)
 }
 

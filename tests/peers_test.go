@@ -26,7 +26,7 @@ func TestPeersRace(t *testing.T) {
 	here, there := newPeers(t)
 	one, two := random(1, 300_000), random(2, 200_000)
 	add := func(path string, data []byte) error {
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 		if err != nil {
 			return err
 		}

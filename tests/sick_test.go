@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -89,6 +90,22 @@ func (s *sickDir) heal(t *testing.T) {
 	case <-s.process.ended: // killed
 	default:
 		s.command(t, "all 0")
+	}
+}
+
+// answer returns what a call returns that must not hang though the directory
+// does. If it hangs, that is an error, and the directory is healed.
+func (s *sickDir) answer(t *testing.T, do func() error) error {
+	t.Helper()
+	result := make(chan error, 1)
+	go func() { result <- do() }()
+	select {
+	case err := <-result:
+		return err
+	case <-time.After(patience / 2):
+		t.Errorf("hangs for as long as the datadir does\n%s", allStacks())
+		s.heal(t)
+		return <-result
 	}
 }
 

@@ -94,9 +94,10 @@ func (r *readers) unread(groups ...string) config.Problems {
 // storeConfig is what the configuration says of one store.
 func (r *readers) storeConfig(store config.Store) backends.StoreConfig {
 	return backends.StoreConfig{
-		Name:     store.Name,
-		Type:     store.Type,
-		Reserved: store.Reserved,
+		Name:       store.Name,
+		Type:       store.Type,
+		Reserved:   store.Reserved,
+		Configured: r.cfg.HasGroup(store.Name),
 		Decode: func(dst any, fallback ...string) error {
 			for _, group := range fallback {
 				r.add(group, dst)

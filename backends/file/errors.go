@@ -39,6 +39,8 @@ var classes = map[syscall.Errno]error{
 	syscall.ENAMETOOLONG: backends.ErrInvalid, // eCryptfs keeps no more than 143 bytes
 	syscall.EILSEQ:       backends.ErrInvalid, // ZFS and SMB may insist on UTF-8
 
+	syscall.ENOTDIR: backends.ErrMisconfigured, // the datadir is something else
+
 	syscall.ESTALE:       backends.ErrUnavailable,
 	syscall.ENOTCONN:     backends.ErrUnavailable, // a FUSE server that has ended
 	syscall.ECONNABORTED: backends.ErrUnavailable, // the same, of a call that was under way

@@ -75,6 +75,14 @@ func startDaemon(ctx context.Context, o *mountFlags, dir string, background bool
 	}
 	d.logFindings()
 
+	if background {
+		// Nothing is opened by a relative path any more, and the folder
+		// where mount was called is not to be kept busy.
+		if err := os.Chdir("/"); err != nil {
+			d.stores.close()
+			return nil, err
+		}
+	}
 	d.catchSignals() // from the mount on, a signal must unmount
 	settings := d.stores.settings
 	d.mounted, err = fsnode.Mount(path, fsnode.Options{
@@ -93,12 +101,7 @@ func startDaemon(ctx context.Context, o *mountFlags, dir string, background bool
 		d.stores.close()
 		return nil, err
 	}
-	if background {
-		// Nothing is opened by a relative path any more, and the folder
-		// where mount was called is not kept busy.
-		err = os.Chdir("/")
-	}
-	return d, err
+	return d, nil
 }
 
 // openLog opens the log. In the background stdout and stderr are the log
