@@ -149,6 +149,7 @@ func TestReservedStores(t *testing.T) {
 		"[os_glance_staging_store]", "filesystem_store_datadir = "+base+"/staging",
 		"[glancefs-test-own]", "filesystem_store_datadir = "+base+"/own",
 	)
+	m.log.allow("glancefs-test-own")
 	if out := m.wantSh(t, `ls | grep -v tasks`); out != "default\nfast\nglancefs-test-own\nos_glance_staging_store\nslow\n" {
 		t.Errorf("the stores are %q", out)
 	}

@@ -36,6 +36,7 @@ package file
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"sync"
 	"sync/atomic"
@@ -126,7 +127,7 @@ func (s *Store) start(ctx context.Context, d *datadir, reserved bool) error {
 		case <-ctx.Done(): // it goes on
 		}
 	case errors.Is(err, errGone) && reserved:
-		return fs.ErrNotExist
+		return fmt.Errorf("%s, which glancefs never makes for a reserved store: %w", d.path, fs.ErrNotExist)
 	case errors.Is(err, backends.ErrMisconfigured):
 		return err
 	default:
