@@ -38,6 +38,7 @@ func TestCommitRule(t *testing.T) {
 		{"exec 5> mixed with programs", `exec 5> fast/x; echo a >&5; /bin/echo b >&5; echo c >&5; exec 5>&-`, abc},
 		{"exec > with a pipe", `exec > fast/x; echo a; echo oops >&2; echo b | cat; echo c`, abc},
 		{"exec > in dash", `dash -c 'exec > fast/x; echo a; echo oops >&2; echo b | cat; echo c'`, abc},
+		{"a program that dash does not find", `dash -c 'nosuchcommand > fast/x' 2> $S/told || true`, nil}, // dash closes it before it knows
 		{"subshell of builtins", `(echo a; echo b; echo c) > fast/x`, abc},
 		{"subshell of programs", `(/bin/echo a; /bin/echo b; /bin/echo c) > fast/x`, abc},
 		{"braces of both", `{ echo a; /bin/echo b; echo c; } > fast/x`, abc},

@@ -200,6 +200,13 @@ func TestRsync(t *testing.T) {
 			t.Errorf("images: %q", names)
 		}
 	})
+	t.Run("with attributes from outside", func(t *testing.T) {
+		// It wants to remove the digests, which the source does not have.
+		if out, status := m.sh(t, `rsync -aX $S/b fast/`); status != 23 || !bytes.Contains([]byte(out), []byte("lremovexattr")) {
+			t.Errorf("exit status %d, want 23\n%s", status, out)
+		}
+		wantImage(t, m.fast+"/b", src.b)
+	})
 	t.Run("from a store", func(t *testing.T) {
 		m.wantSh(t, `mkdir $S/back && rsync -a fast/ $S/back`)
 		wantContent(t, m.scratch+"/back/a", src.b)

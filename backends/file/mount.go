@@ -2,6 +2,7 @@ package file
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -11,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mount is the mount that a directory is on.
+// mount is the mount that a directory is on. In a chroot it may be mounted
+// outside of the root; then only dev is known.
 type mount struct {
 	dev     uint64 // st_dev of the directory
 	point   string // where it is mounted
@@ -30,12 +32,16 @@ func mountOf(path string) (mount, error) {
 	if err != nil {
 		return mount{}, err
 	}
+	dev := info.Sys().(*syscall.Stat_t).Dev
 	id, err := field(fmt.Sprintf("/proc/self/fdinfo/%d", dir.Fd()), func(words []string) bool { return words[0] == "mnt_id:" })
 	if err != nil {
 		return mount{}, err
 	}
 	words, err := field("/proc/self/mountinfo", func(words []string) bool { return words[0] == id[1] })
-	if err != nil {
+	switch {
+	case errors.Is(err, errNoLine):
+		return mount{dev: dev}, nil
+	case err != nil:
 		return mount{}, err
 	}
 	// ID PARENT DEV ROOT POINT OPTIONS [TAGS…] - TYPE SOURCE SUPEROPTIONS
@@ -43,8 +49,11 @@ func mountOf(path string) (mount, error) {
 	if dash < 6 || len(words) < dash+4 {
 		return mount{}, fmt.Errorf("/proc/self/mountinfo: can't read %q", strings.Join(words, " "))
 	}
-	return mount{dev: info.Sys().(*syscall.Stat_t).Dev, point: unescape(words[4]), fsType: words[dash+1], options: words[dash+3]}, nil
+	return mount{dev: dev, point: unescape(words[4]), fsType: words[dash+1], options: words[dash+3]}, nil
 }
+
+// errNoLine is a file in /proc without the line that is looked for.
+var errNoLine = errors.New("a line is missing")
 
 // field returns the words of the first line of a file in /proc that is it.
 func field(path string, is func(words []string) bool) ([]string, error) {
@@ -62,7 +71,7 @@ func field(path string, is func(words []string) bool) ([]string, error) {
 	if err := lines.Err(); err != nil {
 		return nil, err
 	}
-	return nil, fmt.Errorf("%s: a line is missing", path)
+	return nil, fmt.Errorf("%s: %w", path, errNoLine)
 }
 
 // unescape undoes the escapes of mountinfo.
