@@ -42,9 +42,10 @@ type Store interface {
 	Location(ctx context.Context, name string) (string, error)
 
 	// Name is the inverse of Location: the name of the image that a URI of
-	// one of the driver's schemes means. ErrInvalid: bad grammar.
-	// fs.ErrNotExist: not in this store.
-	Name(location string) (string, error)
+	// one of the driver's schemes means, whether or not it exists.
+	// ErrInvalid: bad grammar. fs.ErrNotExist: not in this store, or the
+	// image of that name is at another place in it.
+	Name(ctx context.Context, location string) (string, error)
 
 	// Close releases what the store holds. No other call is under way or
 	// comes after.

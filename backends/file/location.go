@@ -47,7 +47,7 @@ func (s *Store) where(name string) (*datadir, error) {
 // scheme is the path, "?" and "#" included: file names have them. (glance_store
 // takes them for a query and a fragment, and does not find such images
 // again.)
-func (s *Store) Name(location string) (string, error) {
+func (s *Store) Name(ctx context.Context, location string) (string, error) {
 	scheme, path, ok := strings.Cut(location, "://")
 	if !ok || !slices.Contains(schemes, scheme) {
 		return "", fmt.Errorf("%w: the location must begin with file:// or filesystem://", backends.ErrInvalid)
@@ -63,5 +63,26 @@ func (s *Store) Name(location string) (string, error) {
 	if !slices.ContainsFunc(s.dirs, func(d *datadir) bool { return d.path == dir }) {
 		return "", fmt.Errorf("the directory %s is none of this store's: %w", dir, fs.ErrNotExist)
 	}
-	return name, nil
+	if len(s.dirs) == 1 {
+		return name, nil
+	}
+	return name, s.do(ctx, func() error { return s.wantNotElsewhere(dir, name) })
+}
+
+// wantNotElsewhere is fs.ErrNotExist if the image of that name is in another
+// datadir than dir. Two datadirs can have a file each of one name, written by
+// somebody else: who asks for the second must not get, or delete, the first.
+func (s *Store) wantNotElsewhere(dir, name string) error {
+	f, err := s.find(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close() // O_PATH: nothing was written
+	if f.dir.path != dir {
+		return fmt.Errorf("the image is in the datadir %s, not in %s: %w", f.dir.path, dir, fs.ErrNotExist)
+	}
+	return nil
 }

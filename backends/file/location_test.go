@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"glancefs/backends"
@@ -35,12 +36,29 @@ func TestLocationDatadirs(t *testing.T) {
 	}
 }
 
+// TestNameTwice asks for the names of two images of one name, each in its
+// datadir: only the one that the store shows is there.
+func TestNameTwice(t *testing.T) {
+	shown, hidden := t.TempDir(), t.TempDir()
+	for _, dir := range []string{shown, hidden} {
+		add(t, in(dir).must(t), "a", []byte(dir))
+	}
+	s := in(hidden+":1", shown+":2").must(t)
+	if name, err := s.Name(unlimited, "file://"+shown+"/a"); err != nil || name != "a" {
+		t.Errorf("the image that is shown: %q, %v", name, err)
+	}
+	if name, err := s.Name(unlimited, "file://"+hidden+"/a"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the image that is not: %q, %v, want fs.ErrNotExist", name, err)
+	}
+}
+
 func TestName(t *testing.T) {
-	s := &Store{settings: settings{dirs: []*datadir{{path: "/data/images"}, {path: "/more"}}}}
+	root := t.TempDir()
+	s := in(root+"/images:2", root+"/more:1").must(t)
 	for location, want := range map[string]any{
 		"file:///data/images/a":          "a",
 		"filesystem:///data/images/a":    "a",
-		"file:///more/a b?c#d":           "a b?c#d",
+		"file:///data/more/a b?c#d":      "a b?c#d",
 		"file:///data/images/%2e%2e":     "%2e%2e",
 		"file:///data//images/a":         "a",
 		"file:///data/./images/a":        "a",
@@ -53,14 +71,15 @@ func TestName(t *testing.T) {
 		"file:///data/images/..":         backends.ErrInvalid,
 		"file:///data/images/":           backends.ErrInvalid,
 		"file:///data/images/.glancefs":  backends.ErrInvalid,
-		"file://data/images/a":           backends.ErrInvalid,
+		"file://datadir/images/a":        backends.ErrInvalid,
 		"file://localhost/data/images/a": backends.ErrInvalid,
 		"file:/data/images/a":            backends.ErrInvalid,
 		"FILE:///data/images/a":          backends.ErrInvalid,
 		"http:///data/images/a":          backends.ErrInvalid,
 		"/data/images/a":                 backends.ErrInvalid,
 	} {
-		got, err := s.Name(location)
+		location = strings.Replace(location, "/data", root, 1)
+		got, err := s.Name(unlimited, location)
 		if wantErr, isErr := want.(error); isErr {
 			if !errors.Is(err, wantErr) {
 				t.Errorf("%s: %q, %v, want %v", location, got, err, wantErr)

@@ -18,7 +18,7 @@ func (s *Store) Location(_ context.Context, name string) (string, error) {
 }
 
 // Name is the inverse of Location; see backends.Store.
-func (s *Store) Name(location string) (string, error) {
+func (s *Store) Name(_ context.Context, location string) (string, error) {
 	rest, ok := strings.CutPrefix(location, scheme+"://")
 	if !ok {
 		return "", fmt.Errorf("%w: the location must begin with %s://", backends.ErrInvalid, scheme)

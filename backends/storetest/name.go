@@ -64,7 +64,7 @@ func nameLocation(s *suite) {
 				s.Fatalf("%q and %q have one location, %s", name, other, location)
 			}
 			locations[location] = name
-			got, err := s.store.Name(location)
+			got, err := s.store.Name(s.ctx, location)
 			s.must("name of "+location, err)
 			if got != name {
 				s.Errorf("the location of %q is %s, and its name %q", name, location, got)
@@ -78,7 +78,7 @@ func nameElsewhere(s *suite) {
 	other := s.cfg.New(s.t)
 	location, err := other.Location(s.ctx, "a")
 	s.must("location", err)
-	_, err = s.store.Name(location)
+	_, err = s.store.Name(s.ctx, location)
 	s.want("name of "+location+", another store's", err, fs.ErrNotExist)
 }
 
@@ -87,7 +87,7 @@ func nameBad(s *suite) {
 	s.must("location", err)
 	scheme, _, _ := strings.Cut(location, "://")
 	for _, bad := range []string{"", "a", "/a", scheme, scheme + ":", scheme + "://", "unheard-of://x/a", " " + location} {
-		_, err := s.store.Name(bad)
+		_, err := s.store.Name(s.ctx, bad)
 		s.want("name of "+bad, err, backends.ErrInvalid)
 	}
 }

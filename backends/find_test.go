@@ -1,0 +1,72 @@
+package backends_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+
+	"glancefs/backends"
+	"glancefs/backends/file"
+	"glancefs/backends/memory"
+)
+
+// TestFind looks for images by URI in a set whose first store fails.
+func TestFind(t *testing.T) {
+	ctx := context.Background()
+	a, b := t.TempDir(), t.TempDir()
+	text := "[bad]\nfilesystem_store_metadata_file = /nonexistent\nfilesystem_store_datadir = /dev/null" +
+		"\n[a]\nfilesystem_store_datadir = " + a + "\n[b]\nfilesystem_store_datadir = " + b
+	cfg := configure(t, text, "bad:file", "a:file", "m:memory", "b:file")
+	set := mustOpen(t, cfg, file.Driver(), memory.Driver())
+	for name, data := range map[string]string{"a": "hello", "m": "hello", "b": ""} { // b's is empty
+		in, _ := set.Get(name)
+		put(t, in, "of-"+name, []byte(data))
+	}
+	secret := t.TempDir() + "/of-a"
+	if err := os.WriteFile(secret, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		uri, store string
+		want       any // the store, or an error
+	}{
+		{"file://" + a + "/of-a", "", "a"},
+		{"filesystem://" + a + "/of-a", "", "a"},
+		{"file://" + b + "/of-b", "", "b"},
+		{"memory://m/of-m", "", "m"},
+		{"file://" + a + "/of-a", "a", "a"},
+		{"file://" + b + "/of-b", "b", "b"},
+		{"file://" + b + "/of-b", "a", fs.ErrNotExist},
+		{"file://" + b + "/of-a", "b", fs.ErrNotExist},
+		{"file://" + a + "x/of-a", "a", fs.ErrNotExist},
+		{"file://" + secret, "a", fs.ErrNotExist},
+		{"file://" + a + "/../" + secret[1:], "a", backends.ErrInvalid},
+		{"file://" + a + "/of-a", "none", fs.ErrNotExist},
+		{"memory://m/none", "", fs.ErrNotExist},
+		{"memory://m/of-m", "a", backends.ErrInvalid},
+		{"swift://x/y", "", backends.ErrInvalid},
+		{a + "/of-a", "", backends.ErrInvalid},
+		{"", "", backends.ErrInvalid},
+		// The store that fails may have it.
+		{"file:///dev/null/x", "", backends.ErrMisconfigured},
+		{"file://" + a + "/none", "", fs.ErrNotExist},
+	} {
+		in, name, err := set.Find(ctx, test.uri, test.store)
+		if want, isErr := test.want.(error); isErr {
+			wantIs(t, err, want)
+			if !strings.Contains(err.Error(), test.uri) {
+				t.Errorf("the error does not name %s: %v", test.uri, err)
+			}
+			if e := (*backends.Error)(nil); !errors.As(err, &e) {
+				t.Errorf("%v is not an *Error", err)
+			}
+			continue
+		}
+		if err != nil || in.Name() != test.want || name != "of-"+in.Name() {
+			t.Errorf("%s in %q: %v %q, %v, want it in %v", test.uri, test.store, in, name, err, test.want)
+		}
+	}
+}
