@@ -58,7 +58,8 @@ var arrows = []struct {
 	{"fsnode", []string{"backends", "digest"}},
 	{"config", nil},
 	{"digest", nil},
-	{"backends", []string{"digest"}},
+	{"backends", []string{"backends/signature", "digest"}},
+	{"backends/signature", nil},
 	{"backends/all", []string{"config", "backends", "backends/*"}},
 	{"backends/storetest", []string{"backends", "digest"}},
 	{"backends/*", []string{"backends"}}, // a driver: no other one, and it never hashes

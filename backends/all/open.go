@@ -52,6 +52,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (*backends.Set, co
 		HashingAlgo: deployment.HashingAlgo,
 		ReadOnly:    o.ReadOnly,
 		SyncOnClose: settings.SyncOnClose,
+		Trust:       settings.Trust,
 		Log:         o.Log,
 	}
 	for _, store := range stores {
