@@ -162,7 +162,7 @@ func TestSignedWithoutAuthority(t *testing.T) {
 	parts := with(s.parts(t, "SHA-256", data), part{backends.KeySignatureCertificate, uuid, backends.ErrSignature})
 	err := addParts(t, s.instance(t, store), parts, data, nil)
 	wantIs(t, err, backends.ErrSignature)
-	if err == nil || !strings.Contains(err.Error(), "signed images need the option ca_file") {
+	if err == nil || !strings.Contains(err.Error(), "ca_file: it is not set") {
 		t.Errorf("error %v", err)
 	}
 	wantNames(t, store)

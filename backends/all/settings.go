@@ -34,6 +34,21 @@ type ownOptions struct {
 	ReservedStores string `option:"reserved_stores" help:"name:type, …: stores that Glance keeps for itself, besides its two"`
 }
 
+// trustProblems warns of what signed images would meet with.
+func (s Settings) trustProblems() config.Problems {
+	var problems config.Problems
+	caFile, dir := s.Trust.Check()
+	for _, found := range []struct {
+		option string
+		err    error
+	}{{"ca_file", caFile}, {"certificate_dir", dir}} {
+		if found.err != nil {
+			problems = append(problems, config.Problem{Group: backends.GroupOwn, Option: found.option, Message: found.err.Error()})
+		}
+	}
+	return problems
+}
+
 // ReadSettings reads the settings of a configuration. The error names every
 // option at fault.
 func ReadSettings(cfg *config.Config) (Settings, error) {

@@ -247,7 +247,7 @@ func TestTrust(t *testing.T) {
 		{"of a stranger", ca.File, stranger.Issue(t, "RSA-PSS", 2).PEM(t), "not trusted"},
 		{"of one with the same name", signed.NewCA(t, "authority").File, key.PEM(t), "not trusted"},
 		{"changed", ca.File, bent, "not trusted"},
-		{"no authority", "", key.PEM(t), "signed images need the option ca_file"},
+		{"no authority", "", key.PEM(t), "ca_file: it is not set"},
 		{"missing authority", "/nowhere/ca.pem", key.PEM(t), "ca_file"},
 		{"empty authority", empty, key.PEM(t), "ca_file: no certificate"},
 		{"nonsense", ca.File, []byte("nonsense"), "not a certificate"},

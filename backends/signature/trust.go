@@ -70,7 +70,7 @@ func (t Trust) Certificate(data []byte) (*x509.Certificate, error) {
 	}
 	roots, err := t.authorities()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("ca_file: %w", err)
 	}
 	between := x509.NewCertPool()
 	for _, cert := range certs[1:] {
@@ -88,17 +88,30 @@ func (t Trust) Certificate(data []byte) (*x509.Certificate, error) {
 // authorities reads the file of the authorities.
 func (t Trust) authorities() (*x509.CertPool, error) {
 	if t.CAFile == "" {
-		return nil, errors.New("signed images need the option ca_file: the authorities whose certificates are trusted")
+		return nil, errors.New("it is not set, and without it no certificate is trusted: signed images are refused")
 	}
 	data, err := os.ReadFile(t.CAFile)
 	if err != nil {
-		return nil, fmt.Errorf("ca_file: %w", err)
+		return nil, err
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(data) {
-		return nil, fmt.Errorf("ca_file: no certificate in %s", t.CAFile)
+		return nil, fmt.Errorf("no certificate in %s", t.CAFile)
 	}
 	return pool, nil
+}
+
+// Check returns what is wrong with either of the two; nothing is if neither
+// is set. It is a look in advance: what counts is what is there when an image
+// is added.
+func (t Trust) Check() (caFile, dir error) {
+	if t.CAFile != "" || t.Dir != "" {
+		_, caFile = t.authorities()
+	}
+	if t.Dir != "" {
+		_, dir = os.ReadDir(t.Dir)
+	}
+	return caFile, dir
 }
 
 // parse reads certificates: one in DER, or those of a PEM file, which may
