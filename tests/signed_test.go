@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -120,7 +119,8 @@ func TestSigned(t *testing.T) {
 				return
 			}
 			wantNoImage(t, m.fast+"/x")
-			if last := m.lastFailure(t); last.Name != "x" || last.Errno != "EKEYREJECTED" || !strings.Contains(last.Reason, test.reason) {
+			all := failures(t, m.fast)
+			if last := all[len(all)-1]; last.Name != "x" || last.Errno != "EKEYREJECTED" || !strings.Contains(last.Reason, test.reason) {
 				t.Errorf("user.glance.errors ends with %+v, want the reason %q", last, test.reason)
 			}
 		})
@@ -167,21 +167,4 @@ func TestSigned(t *testing.T) {
 		wantErrno(t, f.Close(), unix.EKEYREJECTED)
 		wantNoImage(t, m.fast+"/x")
 	})
-}
-
-// failure is an entry of user.glance.errors.
-type failure struct{ Name, Time, Errno, Reason string }
-
-// lastFailure is the last one of the store fast.
-func (m *mount) lastFailure(t *testing.T) failure {
-	t.Helper()
-	value, err := xattr(m.fast, "user.glance.errors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []failure
-	if err := json.Unmarshal([]byte(value), &all); err != nil || len(all) == 0 {
-		t.Fatalf("user.glance.errors is %q (%v)", value, err)
-	}
-	return all[len(all)-1]
 }

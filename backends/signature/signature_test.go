@@ -4,9 +4,11 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -138,6 +140,26 @@ func TestSalt(t *testing.T) {
 	wantErr(t, "PKCS #1 v1.5", s.Verify(sum("SHA-256", image)), "does not match")
 }
 
+// TestOutOfRange: numbers that some libraries took for a signature of
+// everything (CVE-2022-21449) are none.
+func TestOutOfRange(t *testing.T) {
+	ca := signed.NewCA(t, "authority")
+	for _, kind := range []string{"ECC_SECP384R1", "ECC_SECP521R1", "DSA-1024"} {
+		cert, err := signature.Trust{CAFile: ca.File}.Certificate(ca.Issue(t, kind, 2).PEM(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, numbers := range [][2]int64{{0, 0}, {0, 1}, {1, 0}, {-1, 1}, {1, -1}} {
+			raw, err := asn1.Marshal(struct{ R, S *big.Int }{big.NewInt(numbers[0]), big.NewInt(numbers[1])})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := claim(t, cert, keyTypes[kind], "SHA-256", base64.StdEncoding.EncodeToString(raw))
+			wantErr(t, fmt.Sprint(kind, numbers), s.Verify(sum("SHA-256", image)), "does not match the image")
+		}
+	}
+}
+
 // TestParts: nonsense is refused at once, and refused is not the same as
 // never set.
 func TestParts(t *testing.T) {
@@ -221,7 +243,8 @@ func write(t *testing.T, path string, data ...[]byte) string {
 // TestTrust: which certificates are accepted.
 func TestTrust(t *testing.T) {
 	ca, stranger := signed.NewCA(t, "authority"), signed.NewCA(t, "stranger")
-	between := ca.Between(t, "between")
+	between := ca.Between(t, "RSA-PSS")
+	dsa := ca.Between(t, "DSA-1024")
 	middle, err := os.ReadFile(between.File)
 	if err != nil {
 		t.Fatal(err)
@@ -242,6 +265,8 @@ func TestTrust(t *testing.T) {
 		{"DSA", ca.File, ca.Issue(t, "DSA-1024", 2).PEM(t), ""},
 		{"trusted itself", own, key.PEM(t), ""},
 		{"with the authority between", ca.File, slices.Concat(below.PEM(t), middle), ""},
+		{"between as the authority", between.File, below.PEM(t), ""},
+		{"of an authority with DSA", dsa.File, dsa.Issue(t, "RSA-PSS", 2).PEM(t), "algorithm unimplemented"},
 		{"without it", ca.File, below.PEM(t), "not trusted"},
 		{"expired", ca.File, ca.Issue(t, "RSA-PSS", -1).PEM(t), "expired"},
 		{"of a stranger", ca.File, stranger.Issue(t, "RSA-PSS", 2).PEM(t), "not trusted"},

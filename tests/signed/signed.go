@@ -27,10 +27,8 @@ var Keys = map[string][]string{
 	"DSA-1024":      {"-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:1024", "-pkeyopt", "dsa_paramgen_q_bits:160"},
 }
 
-// CA is an authority with a folder of its own.
+// CA is an authority.
 type CA struct {
-	Name string
-	Dir  string
 	File string // its certificate, in PEM
 	key  string
 }
@@ -40,7 +38,7 @@ func NewCA(t testing.TB, name string) *CA {
 	t.Helper()
 	need.Command(t, "openssl", "openssl")
 	dir := t.TempDir()
-	ca := &CA{Name: name, Dir: dir, File: filepath.Join(dir, "ca.pem"), key: filepath.Join(dir, "ca.key")}
+	ca := &CA{File: filepath.Join(dir, "ca.pem"), key: filepath.Join(dir, "ca.key")}
 	run(t, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
 		"-subj", "/CN="+name, "-days", "30", "-keyout", ca.key, "-out", ca.File)
 	return ca
@@ -57,17 +55,17 @@ type Key struct {
 // from now; -1 is one that expired yesterday.
 func (ca *CA) Issue(t testing.TB, kind string, days int) *Key {
 	t.Helper()
-	return ca.issue(t, kind, days, "basicConstraints=critical,CA:false")
+	return ca.issue(t, kind, "image signer "+kind, days, "basicConstraints=critical,CA:false")
 }
 
-// Between makes an authority below this one.
-func (ca *CA) Between(t testing.TB, name string) *CA {
+// Between makes an authority below this one, with a key of a kind.
+func (ca *CA) Between(t testing.TB, kind string) *CA {
 	t.Helper()
-	k := ca.issue(t, "ECC_SECP256R1", 30, "basicConstraints=critical,CA:true\nkeyUsage=keyCertSign")
-	return &CA{Name: name, Dir: t.TempDir(), File: k.Certificate, key: k.file}
+	k := ca.issue(t, kind, "between "+kind, 30, "basicConstraints=critical,CA:true\nkeyUsage=keyCertSign")
+	return &CA{File: k.Certificate, key: k.file}
 }
 
-func (ca *CA) issue(t testing.TB, kind string, days int, extensions string) *Key {
+func (ca *CA) issue(t testing.TB, kind, name string, days int, extensions string) *Key {
 	t.Helper()
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
@@ -81,7 +79,7 @@ func (ca *CA) issue(t testing.TB, kind string, days int, extensions string) *Key
 	if err := os.WriteFile(in("ext"), []byte(extensions+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "req", "-new", "-key", k.file, "-subj", "/CN=image signer "+kind, "-out", in("csr"))
+	run(t, "req", "-new", "-key", k.file, "-subj", "/CN="+name, "-out", in("csr"))
 	run(t, "x509", "-req", "-in", in("csr"), "-CA", ca.File, "-CAkey", ca.key, "-CAcreateserial", "-CAserial", in("serial"),
 		"-days", strconv.Itoa(days), "-extfile", in("ext"), "-out", k.Certificate)
 	return k
