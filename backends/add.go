@@ -34,9 +34,9 @@ type Add struct {
 	tail   *buffer
 	failed error // what the store answered to a write: nothing more is taken
 
-	mu       sync.Mutex // guards declared and started
+	mu       sync.Mutex // guards declared and computed
 	declared declared
-	started  bool
+	computed []string // the algorithms of the stream; nil: not started
 }
 
 // Add begins an add. It is fs.ErrExist when the name exists. ctx is the
@@ -63,8 +63,12 @@ func (a *Add) Size() int64 { return a.size.Load() }
 // KeyHashingAlgo, or KeyAlgoPrefix and an algorithm, in any order; the last
 // of a name counts. Commit checks it. A digest in an algorithm that is not
 // computed anyway is computed only if it is declared before the first byte.
-// known is false for a key that declares nothing.
+// known is false for a key that declares nothing. The parts of a signature,
+// KeySignature and those after it, declare that the image is signed.
 func (a *Add) Declare(key, value string) (known bool, err error) {
+	if known, err := a.declareSignature(key, value); known {
+		return true, a.in.fail("declare", a.name, err)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	known, err = a.declared.set(key, value)
@@ -126,10 +130,13 @@ func (a *Add) Zeros(n int64) error {
 func (a *Add) start() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.started {
+	if a.computed != nil {
 		return nil
 	}
 	algos := []string{"md5", a.algo}
+	if algo := a.declared.signature.Algo(); algo != "" {
+		algos = append(algos, algo)
+	}
 	for _, e := range a.declared.expected(a.algo) {
 		algos = append(algos, e.algo)
 	}
@@ -137,7 +144,7 @@ func (a *Add) start() error {
 	if err != nil {
 		return a.in.fail("add", a.name, err)
 	}
-	a.stream, a.started = stream, true
+	a.stream, a.computed = stream, algos
 	// The hashes end with the add, whatever ends it.
 	context.AfterFunc(a.ctx, stream.Stop)
 	return nil
@@ -218,6 +225,9 @@ func (a *Add) checkDeclared(sums map[string]string) error {
 	}
 	for _, what := range unchecked {
 		a.in.log.WithField("image", a.name).Infof("add: %s is not checked: it was declared after the first byte, and the store computes md5 and %s", what, a.algo)
+	}
+	if err := a.declared.checkSignature(sums); err != nil {
+		return err
 	}
 	return a.declared.require(a.in.opts.RequireDeclared, unchecked, a.algo)
 }

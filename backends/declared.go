@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"glancefs/backends/signature"
 	"glancefs/digest"
 )
 
@@ -25,6 +26,7 @@ type declared struct {
 	digests   map[string]expectation // by the key that declared it
 	multihash string                 // in the algorithm of hashing, else the store's
 	hashing   string
+	signature signature.Signature
 }
 
 // expectation is a digest that an image must have.
@@ -115,6 +117,9 @@ func cure(what string) string {
 // require enforces the option require_declared.
 func (d *declared) require(what string, unchecked []string, storeAlgo string) error {
 	checked := len(d.expected(storeAlgo)) - len(unchecked)
+	if d.signature.Asked() {
+		checked++ // it is of a digest, and it was verified
+	}
 	switch {
 	case what == "digest" && checked == 0:
 		return fmt.Errorf("%w: the store takes only images whose digest is declared (require_declared = digest)", ErrMismatch)

@@ -16,6 +16,7 @@ var (
 	ErrBusy          = errors.New("the image is in use")                         // InUseByStore, HasSnapshot
 	ErrInvalid       = errors.New("invalid argument")                            // UnknownHashingAlgo, BadStoreUri, Invalid
 	ErrMismatch      = errors.New("the image is not what it was declared to be") // digest or size mismatch
+	ErrSignature     = errors.New("the image's signature is not accepted")       // SignatureVerificationError
 	ErrUnknown       = errors.New("the outcome of the commit is unknown")
 	ErrUnavailable   = errors.New("the store is unavailable") // RemoteServiceUnavailable
 )

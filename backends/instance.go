@@ -9,6 +9,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"glancefs/backends/signature"
 	"glancefs/digest"
 )
 
@@ -18,6 +19,7 @@ type Instance struct {
 	cfg      StoreConfig
 	drv      *Driver // nil: a type that glancefs does not have
 	opts     commonOptions
+	trust    signature.Trust
 	log      *logrus.Entry
 	store    Store   // nil: can't even be read
 	faults   []error // of the configuration

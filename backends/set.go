@@ -10,6 +10,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"glancefs/backends/signature"
 	"glancefs/digest"
 )
 
@@ -20,6 +21,7 @@ type Config struct {
 	HashingAlgo string        // [DEFAULT] hashing_algorithm
 	ReadOnly    bool          // of the whole mount
 	SyncOnClose bool
+	Trust       signature.Trust // of the certificates of signed images
 	Log         *logrus.Entry
 }
 
@@ -161,10 +163,11 @@ func (s *Set) Close() error {
 // openInstance opens one store.
 func openInstance(ctx context.Context, cfg Config, sc StoreConfig, drv *Driver) *Instance {
 	in := &Instance{
-		cfg:  sc,
-		drv:  drv,
-		algo: cfg.HashingAlgo,
-		log:  cfg.Log.WithField("store", sc.Name),
+		cfg:   sc,
+		drv:   drv,
+		algo:  cfg.HashingAlgo,
+		trust: cfg.Trust,
+		log:   cfg.Log.WithField("store", sc.Name),
 	}
 	in.addFault(sc.Decode(&in.opts, GroupOwn))
 	in.opts.ReadOnly = in.opts.ReadOnly || cfg.ReadOnly

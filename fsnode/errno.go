@@ -31,6 +31,7 @@ var errnoOf = []struct {
 	{backends.ErrBusy, unix.EBUSY},
 	{backends.ErrInvalid, unix.EINVAL},
 	{backends.ErrMismatch, unix.EBADMSG},
+	{backends.ErrSignature, unix.EKEYREJECTED},
 	{backends.ErrUnknown, unix.ETIMEDOUT},
 	{context.DeadlineExceeded, unix.ETIMEDOUT},
 	{backends.ErrUnavailable, unix.EHOSTDOWN},

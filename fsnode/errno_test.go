@@ -30,6 +30,7 @@ var table = []struct {
 	{backends.ErrBusy, unix.EBUSY},
 	{backends.ErrInvalid, unix.EINVAL},
 	{backends.ErrMismatch, unix.EBADMSG},
+	{backends.ErrSignature, unix.EKEYREJECTED},
 	{backends.ErrUnknown, unix.ETIMEDOUT},
 	{context.DeadlineExceeded, unix.ETIMEDOUT},
 	{backends.ErrUnavailable, unix.EHOSTDOWN},

@@ -58,18 +58,20 @@ var arrows = []struct {
 	{"fsnode", []string{"backends", "digest"}},
 	{"config", nil},
 	{"digest", nil},
-	{"backends", []string{"digest"}},
+	{"backends", []string{"backends/signature", "digest"}},
+	{"backends/signature", nil},
 	{"backends/all", []string{"config", "backends", "backends/*"}},
 	{"backends/storetest", []string{"backends", "digest"}},
 	{"backends/*", []string{"backends"}}, // a driver: no other one, and it never hashes
 	{"tests", nil},
+	{"tests/signed", []string{"tests/need"}},
 	{"tests/*", nil},
 	{"tests/*/*", nil},
 	{"tests/*/*/*", nil},
 }
 
 // testArrows are what tests may import beyond that. Every test may use
-// storetest, the store in memory and tests/need.
+// storetest, the store in memory, tests/need and tests/signed.
 var testArrows = map[string][]string{
 	"backends": {"config"}, // options as they are in a file
 	"fsnode":   {"config"},
@@ -112,7 +114,7 @@ func TestArrows(t *testing.T) {
 			from := strings.TrimPrefix(p.ImportPath, "glancefs/")
 			allowed := allowedArrows(t, from)
 			checkArrows(t, from, p.Imports, allowed)
-			inTests := slices.Concat(allowed, testArrows[from], []string{"backends/storetest", "backends/memory", "tests/need"})
+			inTests := slices.Concat(allowed, testArrows[from], []string{"backends/storetest", "backends/memory", "tests/need", "tests/signed"})
 			checkArrows(t, from, p.TestImports, inTests)
 			checkArrows(t, from, p.XTestImports, inTests)
 		}

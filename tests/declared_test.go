@@ -184,6 +184,19 @@ func TestDeclaredNonsense(t *testing.T) {
 	wantImage(t, m.fast+"/x", nil)
 }
 
+// failure is an entry of user.glance.errors.
+type failure struct{ Name, Time, Errno, Reason string }
+
+// failures returns the adds that failed in a store; there is at least one.
+func failures(t *testing.T, store string) (all []failure) {
+	t.Helper()
+	value, err := xattr(store, "user.glance.errors")
+	if err := errors.Join(err, json.Unmarshal([]byte(value), &all)); err != nil || len(all) == 0 {
+		t.Fatalf("user.glance.errors is %q: %v", value, err)
+	}
+	return all
+}
+
 // TestMismatchIsTold: what did not match is in the log and in the store's
 // user.glance.errors, with both values.
 func TestMismatchIsTold(t *testing.T) {
@@ -217,14 +230,10 @@ func TestMismatchIsTold(t *testing.T) {
 				t.Errorf("the log does not tell %s of %s", part, image)
 			}
 		}
-		value, err := xattr(m.fast, "user.glance.errors")
-		var failed []struct{ Name, Time, Errno, Reason string }
-		if err := errors.Join(err, json.Unmarshal([]byte(value), &failed)); err != nil {
-			t.Fatalf("user.glance.errors is %q: %v", value, err)
-		}
-		at := slices.IndexFunc(failed, func(e struct{ Name, Time, Errno, Reason string }) bool { return e.Name == image })
+		failed := failures(t, m.fast)
+		at := slices.IndexFunc(failed, func(e failure) bool { return e.Name == image })
 		if at < 0 {
-			t.Fatalf("user.glance.errors does not have %s: %q", image, value)
+			t.Fatalf("user.glance.errors does not have %s: %+v", image, failed)
 		}
 		if e := failed[at]; e.Errno != "EBADMSG" || e.Time == "" || !strings.Contains(e.Reason, test.declared.value) || !strings.Contains(e.Reason, test.computed) {
 			t.Errorf("user.glance.errors tells %+v", e)

@@ -193,6 +193,30 @@ memory = 3
 	}
 }
 
+// What signed images would meet with is told at the start.
+func TestTrustWarnings(t *testing.T) {
+	dir := t.TempDir()
+	for text, want := range map[string][]string{
+		"":                                    nil,
+		"certificate_dir = " + dir:            {"[glancefs] ca_file: it is not set, and without it no certificate is trusted: signed images are refused"},
+		"ca_file = " + dir + "/ca.pem":        {"[glancefs] ca_file: open " + dir + "/ca.pem: no such file or directory"},
+		"ca_file = all_test.go":               {"[glancefs] ca_file: no certificate in all_test.go"},
+		"certificate_dir = " + dir + "/other": {"[glancefs] ca_file: it is not set, and without it no certificate is trusted: signed images are refused", "[glancefs] certificate_dir: open " + dir + "/other: no such file or directory"},
+	} {
+		_, warnings, err := open(t, "[DEFAULT]\nenabled_backends = a:memory\n[glancefs]\n"+text+"\n", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, w := range warnings {
+			got = append(got, w.Error())
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
 func TestNotOpened(t *testing.T) {
 	const stores = "[DEFAULT]\nenabled_backends = a:memory\n"
 	for text, want := range map[string]string{

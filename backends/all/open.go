@@ -19,7 +19,7 @@ type Options struct {
 // Open opens the stores that cfg describes. A store that is misconfigured
 // does not stop the others (see backends.Open). The warnings are about the
 // groups that no single store has: options of [glancefs] and
-// [backend_defaults] that nothing reads.
+// [backend_defaults] that nothing reads, or that name files which are missing.
 func Open(ctx context.Context, cfg *config.Config, o Options) (*backends.Set, config.Problems, error) {
 	stores, err := cfg.Stores()
 	if err != nil {
@@ -52,6 +52,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (*backends.Set, co
 		HashingAlgo: deployment.HashingAlgo,
 		ReadOnly:    o.ReadOnly,
 		SyncOnClose: settings.SyncOnClose,
+		Trust:       settings.Trust,
 		Log:         o.Log,
 	}
 	for _, store := range stores {
@@ -61,7 +62,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (*backends.Set, co
 	if err != nil {
 		return nil, nil, err
 	}
-	return set, readers.unread(backends.GroupOwn, backends.GroupDefaults), nil
+	return set, append(readers.unread(backends.GroupOwn, backends.GroupDefaults), settings.trustProblems()...), nil
 }
 
 // readers remembers, of the groups that several stores share, which structs

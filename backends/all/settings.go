@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"glancefs/backends"
+	"glancefs/backends/signature"
 	"glancefs/config"
 )
 
@@ -18,6 +19,8 @@ type Settings struct {
 	// of stores that know no modes.
 	UID, GID int64
 	FileMode uint32
+
+	Trust signature.Trust // of the certificates of signed images
 }
 
 // ownOptions declares them, and reserved_stores, which config.Stores reads.
@@ -26,7 +29,24 @@ type ownOptions struct {
 	UID            int64  `option:"uid" default:"-1" min:"-1" max:"4294967294" help:"owner of the tree; -1: whoever mounts"`
 	GID            int64  `option:"gid" default:"-1" min:"-1" max:"4294967294" help:"group of the tree; -1: whoever mounts"`
 	FileMode       string `option:"file_mode" default:"0440" help:"permissions, octal, of the images of stores that know none"`
+	CAFile         string `option:"ca_file" help:"PEM file of the authorities that vouch for the certificates of signed images"`
+	CertificateDir string `option:"certificate_dir" help:"folder of the certificates of signed images, UUID.pem"`
 	ReservedStores string `option:"reserved_stores" help:"name:type, …: stores that Glance keeps for itself, besides its two"`
+}
+
+// trustProblems warns of what signed images would meet with.
+func (s Settings) trustProblems() config.Problems {
+	var problems config.Problems
+	caFile, dir := s.Trust.Check()
+	for _, found := range []struct {
+		option string
+		err    error
+	}{{"ca_file", caFile}, {"certificate_dir", dir}} {
+		if found.err != nil {
+			problems = append(problems, config.Problem{Group: backends.GroupOwn, Option: found.option, Message: found.err.Error()})
+		}
+	}
+	return problems
 }
 
 // ReadSettings reads the settings of a configuration. The error names every
@@ -41,5 +61,9 @@ func ReadSettings(cfg *config.Config) (Settings, error) {
 			Message: fmt.Sprintf("%q is not an octal number from 0 to 0777", own.FileMode),
 		})
 	}
-	return Settings{SyncOnClose: own.SyncOnClose, UID: own.UID, GID: own.GID, FileMode: uint32(mode)}, problems.Err()
+	return Settings{
+		SyncOnClose: own.SyncOnClose,
+		UID:         own.UID, GID: own.GID, FileMode: uint32(mode),
+		Trust: signature.Trust{CAFile: own.CAFile, Dir: own.CertificateDir},
+	}, problems.Err()
 }

@@ -48,7 +48,7 @@ func exitStatus(err error) int {
 		return statusNotFound
 	case errors.Is(err, fs.ErrExist):
 		return statusExists
-	case errors.Is(err, backends.ErrMismatch):
+	case errors.Is(err, backends.ErrMismatch), errors.Is(err, backends.ErrSignature):
 		return statusMismatch
 	}
 	return statusFailed

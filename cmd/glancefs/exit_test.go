@@ -26,6 +26,7 @@ func TestExitStatus(t *testing.T) {
 		{ofStore(fs.ErrNotExist), 3},
 		{ofStore(fs.ErrExist), 4},
 		{ofStore(backends.ErrMismatch), 5},
+		{ofStore(backends.ErrSignature), 5},
 		{ofStore(backends.ErrFull), 1},
 	} {
 		if got := exitStatus(test.err); got != test.want {
