@@ -28,6 +28,12 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(
 		newMountCommand(),
 		newUmountCommand(),
+		newAddCommand(),
+		newGetCommand(),
+		newSizeCommand(),
+		newStatCommand(),
+		newDeleteCommand(),
+		newListCommand(),
 		newStoresCommand(),
 		newSchemesCommand(),
 		newCheckCommand(),

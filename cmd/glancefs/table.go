@@ -12,6 +12,9 @@ import (
 // names are stable.
 func printTable[T any](w io.Writer, asJSON bool, rows []T, header []string, cells func(T) []string) error {
 	if asJSON {
+		if rows == nil {
+			rows = []T{} // [] in JSON, never null
+		}
 		return printJSON(w, rows)
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -28,15 +31,12 @@ func printTable[T any](w io.Writer, asJSON bool, rows []T, header []string, cell
 	return tw.Flush()
 }
 
-// printJSON prints rows, [] if there are none.
-func printJSON[T any](w io.Writer, rows []T) error {
-	if rows == nil {
-		rows = []T{}
-	}
+// printJSON prints a value for people and programs.
+func printJSON(w io.Writer, value any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(rows)
+	return encoder.Encode(value)
 }
 
 func yesNo(b bool) string {
