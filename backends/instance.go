@@ -151,6 +151,18 @@ func (in *Instance) SetMtime(ctx context.Context, name string, mtime time.Time) 
 	})
 }
 
+// KeepRecord keeps a record with an image; see Recorder. A store that can't
+// is errors.ErrUnsupported.
+func (in *Instance) KeepRecord(ctx context.Context, of Image, r Record) error {
+	return in.onImage(ctx, "record", of.Name, in.writable, func(ctx context.Context) error {
+		k, ok := As[Recorder](in.store)
+		if !ok {
+			return errors.ErrUnsupported
+		}
+		return k.KeepRecord(ctx, of, r)
+	})
+}
+
 // Location returns an image's URI; see Store.
 func (in *Instance) Location(ctx context.Context, name string) (uri string, err error) {
 	err = in.onImage(ctx, "location", name, in.readable, func(ctx context.Context) error {

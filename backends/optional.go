@@ -38,6 +38,13 @@ type MtimeSetter interface {
 	SetMtime(ctx context.Context, name string, mtime time.Time) error
 }
 
+// Recorder is a store that can keep a record with an image that has none
+// (Glance wrote it): r, if the image is still the one that of tells of, and
+// ErrBusy if it has changed since.
+type Recorder interface {
+	KeepRecord(ctx context.Context, of Image, r Record) error
+}
+
 // SpaceTeller is a store that knows its space.
 type SpaceTeller interface {
 	Space(ctx context.Context) (Space, error)

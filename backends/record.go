@@ -57,6 +57,19 @@ func ParseRecord(get func(key string) string, size int64, mtime time.Time) *Reco
 	return &r
 }
 
+// SameAs tells whether two looks at a store saw one image with one content,
+// as far as the store can tell.
+func (img *Image) SameAs(other Image) bool {
+	return img.Incarnation == other.Incarnation && img.Size == other.Size && img.Mtime.Equal(other.Mtime)
+}
+
+// SetRecord sets Record, or Stale, from what is kept with the image; get
+// returns the value of a key, "" if there is none.
+func (img *Image) SetRecord(get func(key string) string) {
+	img.Record = ParseRecord(get, img.Size, img.Mtime)
+	img.Stale = img.Record == nil && get(KeyOf) != ""
+}
+
 // parseOf parses the value of KeyOf.
 func parseOf(s string) (size int64, mtime time.Time, ok bool) {
 	sizeText, stamp, _ := strings.Cut(s, " ")

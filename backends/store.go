@@ -73,6 +73,7 @@ type Image struct {
 	// Record holds the digests; nil when none are kept, or when they are
 	// stale: size or mtime are no longer those they were computed for.
 	Record *Record
+	Stale  bool // a record is kept, but size or mtime are not those it is for
 }
 
 // Owner says whose an image is, and its permission bits (0o7777).

@@ -73,6 +73,16 @@ func (s *Store) SetMtime(ctx context.Context, name string, mtime time.Time) erro
 	})
 }
 
+// KeepRecord keeps a record with an image; see backends.Recorder.
+func (s *Store) KeepRecord(ctx context.Context, of backends.Image, r backends.Record) error {
+	return s.change(ctx, of.Name, func(f *found) error {
+		if !of.SameAs(f.image()) {
+			return backends.ErrBusy
+		}
+		return f.dir.writeRecord(f.File, &f.stat, r, s.sync)
+	})
+}
+
 // change runs a change of an image in the gate.
 func (s *Store) change(ctx context.Context, name string, fn func(*found) error) error {
 	return s.do(ctx, func() error {

@@ -9,17 +9,16 @@ import (
 	"glancefs/backends"
 )
 
-// readRecord reads the record of an open file: from its xattrs, or else from
-// the sidecar that holds it where there are none.
-func (d *datadir) readRecord(f *os.File, st *unix.Statx_t) *backends.Record {
-	get := func(key string) string { return getxattr(f, key) }
-	if get(backends.KeyOf) != "" {
-		if r := backends.ParseRecord(get, int64(st.Size), timeOf(st.Mtime)); r != nil {
-			return r
-		}
+// readRecord sets the record of an image that is an open file: from its
+// xattrs, or else from the sidecar that holds it where there are none.
+func (d *datadir) readRecord(img *backends.Image, f *os.File, st *unix.Statx_t) {
+	img.SetRecord(func(key string) string { return getxattr(f, key) })
+	if img.Record != nil {
+		return
 	}
-	fields := d.readSidecar(st)
-	return backends.ParseRecord(func(key string) string { return fields[key] }, int64(st.Size), timeOf(st.Mtime))
+	if fields := d.readSidecar(st); fields != nil {
+		img.SetRecord(func(key string) string { return fields[key] })
+	}
 }
 
 // getxattr returns an xattr's value, "" if there is none, or none that may

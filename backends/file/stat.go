@@ -25,7 +25,7 @@ func (s *Store) Stat(ctx context.Context, name string) (backends.Image, error) {
 // image tells of the image that was found, with its record.
 func (f *found) image() backends.Image {
 	img := imageOf(f.name, &f.stat)
-	img.Record = f.dir.readRecord(f.File, &f.stat)
+	f.dir.readRecord(&img, f.File, &f.stat)
 	return img
 }
 

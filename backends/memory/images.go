@@ -93,6 +93,21 @@ func (s *Store) SetMtime(ctx context.Context, name string, mtime time.Time) erro
 	})
 }
 
+// KeepRecord keeps a record with an image; see backends.Recorder.
+func (s *Store) KeepRecord(ctx context.Context, of backends.Image, r backends.Record) error {
+	return s.do(ctx, "record", of.Name, func() error {
+		img, err := s.find(of.Name)
+		if err != nil {
+			return err
+		}
+		if !of.SameAs(img.tell(of.Name)) {
+			return backends.ErrBusy
+		}
+		img.record = r.Fields()
+		return nil
+	})
+}
+
 // Space tells the store's space: that of memory_store_size; without it,
 // nothing is known.
 func (s *Store) Space(context.Context) (backends.Space, error) {

@@ -109,14 +109,15 @@ func (s *Store) find(name string) (*image, error) {
 // tell makes what Stat tells. The store is locked.
 func (img *image) tell(name string) backends.Image {
 	size := int64(len(img.data))
-	return backends.Image{
+	told := backends.Image{
 		Name:        name,
 		Size:        size,
 		Mtime:       img.mtime,
 		Allocated:   size,
 		Incarnation: fmt.Sprint(img.incarnation),
-		Record:      backends.ParseRecord(func(key string) string { return img.record[key] }, size, img.mtime),
 	}
+	told.SetRecord(func(key string) string { return img.record[key] })
+	return told
 }
 
 // Close forgets all images.

@@ -34,6 +34,7 @@ var (
 	loseReply = need{"Config.LoseReply", func(s *suite) bool { return s.cfg.LoseReply != nil }}
 	readable  = need{"reading after a delete", func(s *suite) bool { return !s.cfg.DeletedUnreadable }}
 	renamer   = need{"backends.Renamer", is[backends.Renamer]}
+	recorder  = need{"backends.Recorder", is[backends.Recorder]}
 	mtimes    = need{"backends.MtimeSetter", is[backends.MtimeSetter]}
 )
 

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"io/fs"
 	"time"
 
 	"glancefs/backends"
@@ -11,6 +12,7 @@ var recordTests = []test{
 	{name: "mtime", run: recordMtime},
 	{name: "survives", run: recordSurvives, needs: []need{reopen}},
 	{name: "stale", run: recordStale, needs: []need{change}},
+	{name: "kept later", run: recordKept, needs: []need{recorder, change, reopen}},
 	{name: "new mtime", run: recordNewMtime, needs: []need{mtimes}},
 	{name: "new mtime of a stale one", run: recordStaleNewMtime, needs: []need{mtimes, change}},
 	{name: "rename", run: recordRename, needs: []need{renamer, reopen}},
@@ -67,6 +69,27 @@ func recordStale(s *suite) {
 	if r := s.stat("a").Record; r != nil {
 		s.Fatalf("the content has changed, and the record is still %+v", *r)
 	}
+	if !s.stat("a").Stale {
+		s.Fatalf("the content has changed, and the record is not told to be stale")
+	}
+}
+
+// recordKept keeps a record with an image whose record is of no use, and
+// refuses one for what the image no longer is.
+func recordKept(s *suite) {
+	recorder := as[backends.Recorder](s)
+	before := s.add("a", randomBytes(1000, 1))
+	s.cfg.Change(s.t, s.store, "a")
+	s.want("keep a record of what was", recorder.KeepRecord(s.ctx, before, *before.Record), backends.ErrBusy)
+	now := s.stat("a")
+	s.must("keep a record", recorder.KeepRecord(s.ctx, now, recordOf(randomBytes(1000, 2), now.Mtime)))
+	s.use(s.cfg.Reopen(s.t, s.store))
+	after := s.stat("a")
+	if after.Record == nil || after.Stale || after.Record.Checksum == before.Record.Checksum {
+		s.Fatalf("after a record was kept: %+v, stale: %v", after.Record, after.Stale)
+	}
+	before.Name = "none"
+	s.want("keep a record of no image", as[backends.Recorder](s).KeepRecord(s.ctx, before, *before.Record), fs.ErrNotExist)
 }
 
 func recordNewMtime(s *suite) {
