@@ -34,6 +34,7 @@ func newRootCommand() *cobra.Command {
 		newStatCommand(),
 		newDeleteCommand(),
 		newListCommand(),
+		newVerifyCommand(),
 		newStoresCommand(),
 		newSchemesCommand(),
 		newCheckCommand(),
