@@ -2,6 +2,7 @@ package backends
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/sirupsen/logrus"
 )
@@ -50,3 +51,6 @@ const (
 	RWAccess       Capability = 0x09
 	DriverReusable Capability = 0x40
 )
+
+// String returns the mask as glance_store writes it: 0x4f.
+func (c Capability) String() string { return fmt.Sprintf("%#02x", uint8(c)) }

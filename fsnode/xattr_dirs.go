@@ -2,7 +2,6 @@ package fsnode
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -92,7 +91,7 @@ func (s *storeNode) attr(ctx context.Context, name string) (string, error) {
 	case "schemes":
 		return strings.Join(s.in.Schemes(), ","), nil
 	case "capabilities":
-		return fmt.Sprintf("%#02x", uint8(s.in.Capabilities())), nil
+		return s.in.Capabilities().String(), nil
 	case "weight":
 		return strconv.Itoa(s.in.Weight()), nil
 	case "hashing_algo":

@@ -10,14 +10,15 @@ import (
 
 // storeRow is a line of `glancefs stores`.
 type storeRow struct {
-	Name        string   `json:"name"`
-	Type        string   `json:"type"`
-	Default     bool     `json:"default"`
-	Reserved    bool     `json:"reserved"`
-	Status      string   `json:"status"`
-	Schemes     []string `json:"schemes"`
-	Weight      int      `json:"weight"`
-	Description string   `json:"description"`
+	Name         string   `json:"name"`
+	Type         string   `json:"type"`
+	Default      bool     `json:"default"`
+	Reserved     bool     `json:"reserved"`
+	Status       string   `json:"status"`
+	Schemes      []string `json:"schemes"`
+	Capabilities string   `json:"capabilities"`
+	Weight       int      `json:"weight"`
+	Description  string   `json:"description"`
 }
 
 func newStoresCommand() *cobra.Command {
@@ -33,7 +34,7 @@ func newStoresCommand() *cobra.Command {
 				return err
 			}
 			defer stores.close()
-			header := []string{"NAME", "TYPE", "DEFAULT", "RESERVED", "STATUS", "SCHEMES", "WEIGHT", "DESCRIPTION"}
+			header := []string{"NAME", "TYPE", "DEFAULT", "RESERVED", "STATUS", "SCHEMES", "CAPABILITIES", "WEIGHT", "DESCRIPTION"}
 			return printTable(cmd.OutOrStdout(), asJSON, storeRows(cmd.Context(), stores), header, storeRow.cells)
 		},
 	}
@@ -48,14 +49,15 @@ func storeRows(ctx context.Context, stores *openedStores) []storeRow {
 	status := stores.status(ctx)
 	for i, in := range stores.set.Instances() {
 		row := storeRow{
-			Name:        in.Name(),
-			Type:        in.Type(),
-			Default:     in == stores.set.Default(),
-			Reserved:    in.Reserved(),
-			Status:      "ok",
-			Schemes:     append([]string{}, in.Schemes()...), // [] in JSON, never null
-			Weight:      in.Weight(),
-			Description: in.Description(),
+			Name:         in.Name(),
+			Type:         in.Type(),
+			Default:      in == stores.set.Default(),
+			Reserved:     in.Reserved(),
+			Status:       "ok",
+			Schemes:      append([]string{}, in.Schemes()...), // [] in JSON, never null
+			Capabilities: in.Capabilities().String(),
+			Weight:       in.Weight(),
+			Description:  in.Description(),
 		}
 		if status[i] != nil {
 			row.Status = oneLine(status[i])
@@ -68,7 +70,7 @@ func storeRows(ctx context.Context, stores *openedStores) []storeRow {
 func (r storeRow) cells() []string {
 	return []string{
 		r.Name, r.Type, yesNo(r.Default), yesNo(r.Reserved), shorten(r.Status),
-		strings.Join(r.Schemes, ","), strconv.Itoa(r.Weight), r.Description,
+		strings.Join(r.Schemes, ","), r.Capabilities, strconv.Itoa(r.Weight), r.Description,
 	}
 }
 
