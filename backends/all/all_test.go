@@ -1,11 +1,14 @@
 package all
 
 import (
+	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/sirupsen/logrus"
@@ -262,5 +265,77 @@ func TestSettings(t *testing.T) {
 		if got, err := ReadSettings(cfg); err == nil {
 			t.Errorf("%q was accepted: %+v", bad, got)
 		}
+	}
+}
+
+// TestTwoConfigurations: two programs in one process know nothing of each
+// other. Their stores have the same names.
+func TestTwoConfigurations(t *testing.T) {
+	const text = "[DEFAULT]\nenabled_backends = a:file, b:memory\nhashing_algorithm = %s\n" +
+		"[glance_store]\ndefault_backend = %s\n[glancefs]\nweight = %d\n[a]\nfilesystem_store_datadir = %s\n"
+	one := mustOpen(t, fmt.Sprintf(text, "sha256", "a", 1, t.TempDir()))
+	two := mustOpen(t, fmt.Sprintf(text, "sha512", "b", 2, t.TempDir()))
+
+	var wg sync.WaitGroup
+	for set, data := range map[*backends.Set]string{one: "of one", two: "of two"} {
+		for _, in := range set.Instances() {
+			wg.Go(func() { addImage(t, in, "x", data) })
+		}
+	}
+	wg.Wait()
+
+	if one.Default().Name() != "a" || two.Default().Name() != "b" {
+		t.Errorf("the default stores are %s and %s", one.Default().Name(), two.Default().Name())
+	}
+	for _, name := range []string{"a", "b"} {
+		first, _ := one.Get(name)
+		second, _ := two.Get(name)
+		if err := first.SetHashingAlgo("md5"); err != nil {
+			t.Fatal(err)
+		}
+		if second.HashingAlgo() != "sha512" || first.Weight() != 1 || second.Weight() != 2 {
+			t.Errorf("%s: hashing algorithm %s, weights %d and %d", name, second.HashingAlgo(), first.Weight(), second.Weight())
+		}
+		wantRecord(t, first, "x", "of one", "sha256")
+		if err := first.Delete(t.Context(), "x"); err != nil {
+			t.Fatal(err)
+		}
+		wantRecord(t, second, "x", "of two", "sha512")
+	}
+}
+
+// addImage adds an image.
+func addImage(t *testing.T, in *backends.Instance, name, data string) {
+	add, err := in.Add(t.Context(), name)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer add.Abort()
+	if err := add.Write([]byte(data)); err != nil {
+		t.Error(err)
+	}
+	if _, err := add.Commit(time.Time{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// wantRecord checks an image's size, its bytes and the digests that are kept
+// with it.
+func wantRecord(t *testing.T, in *backends.Instance, name, data, algo string) {
+	t.Helper()
+	o, err := in.Open(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	got := make([]byte, len(data)+1)
+	n, err := o.ReadAt(t.Context(), got, 0)
+	if err != nil || string(got[:n]) != data {
+		t.Errorf("%s/%s is %q (%v), want %q", in.Name(), name, got[:n], err, data)
+	}
+	img, err := in.Stat(t.Context(), name)
+	if err != nil || img.Record == nil || img.Record.HashingAlgo != algo || img.Size != int64(len(data)) {
+		t.Errorf("%s/%s: %+v (%v), want a record in %s", in.Name(), name, img, err, algo)
 	}
 }
