@@ -23,17 +23,14 @@ var (
 
 // Error is a failed operation on a store. It is made once, by Instance.
 type Error struct {
-	Op    string // add, get, stat, list, delete, rename, "find URI", …
-	Store string // "" when a search found none
+	Op    string // add, get, stat, list, delete, rename, …
+	Store string
 	Image string // "" for the store itself
 	Err   error
 }
 
 func (e *Error) Error() string {
-	switch {
-	case e.Store == "":
-		return fmt.Sprintf("%s: %v", e.Op, e.Err)
-	case e.Image == "":
+	if e.Image == "" {
 		return fmt.Sprintf("%s: store %s: %v", e.Op, e.Store, e.Err)
 	}
 	return fmt.Sprintf("%s %s/%s: %v", e.Op, e.Store, e.Image, e.Err)

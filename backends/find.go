@@ -9,26 +9,33 @@ import (
 	"strings"
 )
 
-// Find finds the image that a URI means, and the store that has it: the named
-// store, or with store "" the first in the order of the configuration. Unlike
-// glance_store it passes over a store that fails or is misconfigured, and
-// finds empty images. fs.ErrNotExist: no such image, or no store of that
-// name. ErrInvalid: bad grammar, or a scheme that no store understands. If a
-// store could not be asked and no other has the image, the error is that
-// store's: the image may be there.
-func (s *Set) Find(ctx context.Context, uri, store string) (*Instance, string, error) {
+// Find finds the image that a URI means, and makes sure that it is there. With
+// a store named, only that one is asked; with none, every store whose driver
+// has the URI's scheme, in the order of the configuration, the reserved ones
+// last.
+//
+// A store that can't be asked does not stop the search. But if none has the
+// image, the error is that of the stores that could not be asked, since the
+// image may be in one of them: fs.ErrNotExist is certain. An unknown scheme or
+// store is fs.ErrNotExist too (glance_store: UnknownScheme, NotFound), a URI
+// that no driver of its scheme can parse ErrInvalid (BadStoreUri). No error
+// repeats the URI: it may have credentials.
+func (s *Set) Find(ctx context.Context, uri, store string) (in *Instance, name string, err error) {
 	stores, err := s.candidates(uri, store)
 	if err != nil {
 		return nil, "", err
 	}
 	var missing, failed error
 	for _, in := range stores {
+		if err := ctx.Err(); err != nil {
+			return nil, "", errors.Join(failed, err)
+		}
 		name, err := in.find(ctx, uri)
 		switch {
 		case err == nil:
 			return in, name, nil
 		case errors.Is(err, fs.ErrNotExist):
-			missing = err
+			missing = errors.Join(missing, err)
 		default:
 			failed = errors.Join(failed, err)
 		}
@@ -36,53 +43,49 @@ func (s *Set) Find(ctx context.Context, uri, store string) (*Instance, string, e
 	if failed != nil {
 		return nil, "", failed
 	}
-	if len(stores) > 1 {
-		missing = notFound(uri, "no store has it: %w", fs.ErrNotExist)
-	}
 	return nil, "", missing
 }
 
-// candidates returns the stores that may have the image of a URI.
+// candidates returns the stores in which the image of a URI may be: at least
+// one.
 func (s *Set) candidates(uri, store string) ([]*Instance, error) {
-	scheme, _, ok := strings.Cut(uri, "://")
-	if !ok {
-		return nil, notFound(uri, "%w: no URI", ErrInvalid)
+	scheme, _, ok := strings.Cut(uri, ":")
+	if !ok || scheme == "" {
+		return nil, fmt.Errorf("%w: a URI begins with a scheme (one of %s) and a colon", ErrInvalid, s.knownSchemes())
 	}
-	understand := func(in *Instance) bool { return slices.Contains(in.Schemes(), scheme) }
+	stores := s.instances
 	if store != "" {
-		in, ok := s.Get(store)
-		switch {
-		case !ok:
-			return nil, notFound(uri, "no store is named %q: %w", store, fs.ErrNotExist)
-		case !understand(in):
-			return nil, in.fail("find "+uri, "", fmt.Errorf("%w: the scheme %s is not one of the store's", ErrInvalid, scheme))
+		in, ok := s.byName[store]
+		if !ok {
+			return nil, fmt.Errorf("no store is named %q: %w", store, fs.ErrNotExist)
 		}
-		return []*Instance{in}, nil
+		stores = []*Instance{in}
 	}
-	var some []*Instance
-	for _, in := range s.instances {
-		if understand(in) {
-			some = append(some, in)
+	var found []*Instance
+	for _, in := range stores {
+		if slices.Contains(in.Schemes(), scheme) {
+			found = append(found, in)
 		}
 	}
-	if some == nil {
-		return nil, notFound(uri, "%w: no store understands the scheme %s (they understand: %s)", ErrInvalid, scheme, strings.Join(s.Schemes(), ", "))
+	switch {
+	case found != nil:
+		return found, nil
+	case store != "":
+		return nil, fmt.Errorf("the store %s has no URIs of the scheme %q (only %s): %w",
+			store, scheme, strings.Join(stores[0].Schemes(), ", "), fs.ErrNotExist)
 	}
-	return some, nil
+	return nil, fmt.Errorf("unknown scheme %q (one of %s): %w", scheme, s.knownSchemes(), fs.ErrNotExist)
 }
 
-// notFound makes the error of a search that no single store is to blame for.
-func notFound(uri, format string, args ...any) error {
-	return &Error{Op: "find " + uri, Err: fmt.Errorf(format, args...)}
-}
+func (s *Set) knownSchemes() string { return strings.Join(s.Schemes(), ", ") }
 
 // find returns the name of the image that a URI means, if the store has it.
 func (in *Instance) find(ctx context.Context, uri string) (name string, err error) {
-	err = in.call(ctx, "find "+uri, "", in.readable, func(ctx context.Context) error {
+	err = in.call(ctx, "find", "", in.readable, func(ctx context.Context) error {
 		if name, err = in.store.Name(ctx, uri); err != nil {
 			return err
 		}
-		_, err = in.store.Stat(ctx, name)
+		_, err = in.Stat(ctx, name)
 		return err
 	})
 	return name, err

@@ -22,6 +22,9 @@ func TestExpect(t *testing.T) {
 			"right":           {right, nil},
 			"wrong":           {wrong, backends.ErrMismatch},
 			"wrong multihash": {&backends.Record{Checksum: right.Checksum, Multihash: wrong.Multihash, HashingAlgo: "sha256"}, backends.ErrMismatch},
+			"only wrong md5":  {&backends.Record{Checksum: wrong.Checksum}, backends.ErrMismatch},
+			"only multihash":  {&backends.Record{Multihash: right.Multihash, HashingAlgo: "sha256"}, nil},
+			"nothing":         {&backends.Record{}, nil},
 			"other algorithm": {&backends.Record{Checksum: right.Checksum, Multihash: sha1Of(nil), HashingAlgo: "sha1"}, nil},
 		} {
 			a := begin(t, in, name)

@@ -43,8 +43,8 @@ func TestFind(t *testing.T) {
 		{"file://" + a + "/../" + secret[1:], "a", backends.ErrInvalid},
 		{"file://" + a + "/of-a", "none", fs.ErrNotExist},
 		{"memory://m/none", "", fs.ErrNotExist},
-		{"memory://m/of-m", "a", backends.ErrInvalid},
-		{"swift://x/y", "", backends.ErrInvalid},
+		{"memory://m/of-m", "a", fs.ErrNotExist},
+		{"swift://x/y", "", fs.ErrNotExist},
 		{a + "/of-a", "", backends.ErrInvalid},
 		{"", "", backends.ErrInvalid},
 		// The store that fails may have it.
@@ -57,11 +57,8 @@ func TestFind(t *testing.T) {
 				t.Errorf("%s in %q: error %v, want %v", test.uri, test.store, err, want)
 				continue
 			}
-			if !strings.Contains(err.Error(), test.uri) {
-				t.Errorf("the error does not name %s: %v", test.uri, err)
-			}
-			if e := (*backends.Error)(nil); !errors.As(err, &e) {
-				t.Errorf("%v is not an *Error", err)
+			if test.uri != "" && strings.Contains(err.Error(), test.uri) {
+				t.Errorf("the error repeats %s, which may have credentials: %v", test.uri, err)
 			}
 			continue
 		}

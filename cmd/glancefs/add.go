@@ -1,12 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,37 +16,26 @@ import (
 
 // addFlags are the flags of add.
 type addFlags struct {
-	storeCommand
-	hashingAlgo string
-	size        string
-	checksum    string
-	multihash   string
-	signature   *signatureFlags
-}
-
-// addedImage is what add prints: glance_store's 5-tuple, and the algorithm of
-// its multihash.
-type addedImage struct {
-	Location    string         `json:"location"`
-	Size        int64          `json:"size"`
-	Checksum    string         `json:"checksum"`
-	Multihash   string         `json:"multihash"`
-	HashingAlgo string         `json:"hashing_algo"`
-	Metadata    map[string]any `json:"metadata"`
+	configuration configFlags
+	store         string
+	algo          string
+	size          int64 // -1: not declared
+	checksum      string
+	multihash     string
+	signature     *signatureFlags
 }
 
 func newAddCommand() *cobra.Command {
 	var o addFlags
 	cmd := &cobra.Command{
 		Use:   "add [flags] NAME [FILE|-]",
-		Short: "Add an image to a store",
-		Long: `Add the image NAME from FILE, or from stdin, to the default store or to
---store, and print its location, size, digests and metadata as JSON. What is
-declared with --size, --checksum and --multihash is checked before the image
-is stored.`,
+		Short: "Add an image from a file or stdin, and print its location and digests as JSON",
+		Long: `Add an image from FILE, or from stdin if that is - or missing. What is declared
+(--size, --checksum, --multihash) is checked before anything is published: of
+an image that is something else nothing is stored, and the status is 5.`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) < 2 {
-				return exactly("NAME")(cmd, args)
+			if len(args) == 1 {
+				return nil // FILE may be missing
 			}
 			return exactly("NAME", "FILE")(cmd, args)
 		},
@@ -55,163 +43,123 @@ is stored.`,
 			if err := o.signature.check(); err != nil {
 				return err
 			}
-			source, err := openSource(args[1:])
+			added, err := o.run(cmd.Context(), args[0], append(args, "")[1])
 			if err != nil {
 				return err
 			}
-			defer source.Close() // only read
-			return o.run(cmd, func(ctx context.Context, stores *openedStores) error {
-				image, err := o.add(ctx, stores.set, args[0], source)
-				if err != nil {
-					return err
-				}
-				return printJSON(cmd.OutOrStdout(), image)
-			})
+			return printObject(cmd.OutOrStdout(), added)
 		},
 	}
-	o.addTo(cmd)
+	flags := cmd.Flags()
+	o.configuration.addTo(flags)
+	flags.StringVar(&o.store, "store", "", "the `store`, instead of the default store")
+	flags.StringVar(&o.algo, "hashing-algo", "", "`algorithm` of the multihash, instead of the configuration's")
+	flags.Int64Var(&o.size, "size", -1, "the `bytes` that have to come")
+	flags.StringVar(&o.checksum, "checksum", "", "the md5 that the image has to have, in `hex`")
+	flags.StringVar(&o.multihash, "multihash", "", "the multihash that the image has to have, in `hex`")
+	o.signature = addSignatureFlags(cmd)
 	return cmd
 }
 
-func (o *addFlags) addTo(cmd *cobra.Command) {
-	o.storeCommand.addTo(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&o.hashingAlgo, "hashing-algo", "", "`algorithm` of the multihash (default: hashing_algorithm of the configuration)")
-	flags.StringVar(&o.size, "size", "", "the image has this many `bytes`")
-	flags.StringVar(&o.checksum, "checksum", "", "the image has this md5, as `hex` digits")
-	flags.StringVar(&o.multihash, "multihash", "", "the image has this multihash, as `hex` digits")
-	o.signature = addSignatureFlags(cmd)
+// run adds the image.
+func (o *addFlags) run(ctx context.Context, name, file string) (addedImage, error) {
+	if err := checkName(name); err != nil {
+		return addedImage{}, err
+	}
+	src, err := openSource(file)
+	if err != nil {
+		return addedImage{}, err
+	}
+	defer src.Close()
+	stores, err := openStores(ctx, &o.configuration)
+	if err != nil {
+		return addedImage{}, err
+	}
+	in, err := o.storeOf(stores)
+	if err != nil {
+		stores.close()
+		return addedImage{}, err
+	}
+	ctx, stop := untilSignal(ctx)
+	defer stop()
+	added, err := o.add(ctx, in, name, src)
+	if ctx.Err() != nil {
+		return added, err // feed may still be in the store
+	}
+	return added, errors.Join(err, stores.set.Close())
 }
 
-// openSource opens what is to be added.
-func openSource(args []string) (*os.File, error) {
-	if len(args) == 0 || args[0] == "-" {
-		if len(args) == 0 && term.IsTerminal(int(os.Stdin.Fd())) {
-			return nil, usageErrorf("add: FILE is missing, and stdin is a terminal; - reads from it all the same")
-		}
-		return os.Stdin, nil
-	}
-	f, err := os.Open(args[0])
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = fmt.Errorf("%s is a directory", args[0])
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
-// target returns the store that add adds to.
-func (o *addFlags) target(set *backends.Set) (*backends.Instance, error) {
+// storeOf returns the store that takes the image.
+func (o *addFlags) storeOf(stores *openedStores) (*backends.Instance, error) {
+	in := stores.set.Default()
 	switch {
 	case o.store != "":
-		return named(set, o.store)
-	case set.Default() == nil:
-		return nil, usageErrorf("add: --store is missing, and the configuration has no default_backend")
+		var err error
+		if in, err = stores.store(o.store); err != nil {
+			return nil, err
+		}
+	case in == nil:
+		return nil, usageErrorf("add: the configuration has no default store ([glance_store] default_backend); name one with --store")
 	}
-	return set.Default(), nil
-}
-
-// add adds an image from source.
-func (o *addFlags) add(ctx context.Context, set *backends.Set, name string, source *os.File) (*addedImage, error) {
-	in, err := o.target(set)
-	if err != nil {
-		return nil, err
-	}
-	if o.hashingAlgo != "" {
-		if err := in.SetHashingAlgo(o.hashingAlgo); err != nil {
+	if o.algo != "" {
+		if err := in.SetHashingAlgo(o.algo); err != nil {
 			return nil, &statusError{err, statusUsage}
 		}
 	}
+	return in, nil
+}
+
+func (o *addFlags) add(ctx context.Context, in *backends.Instance, name string, src *os.File) (addedImage, error) {
 	a, err := in.Add(ctx, name)
 	if err != nil {
-		return nil, err
+		return addedImage{}, err
 	}
-	err = o.declare(a, in.HashingAlgo())
-	if err == nil {
-		err = o.signature.declare(a)
+	if err := o.declare(a, in.HashingAlgo()); err != nil {
+		return addedImage{}, errors.Join(&statusError{err, statusUsage}, a.Abort())
 	}
-	if err == nil {
-		err = copyInto(ctx, a, name, source)
+	if err := o.signature.declare(a); err != nil {
+		return addedImage{}, errors.Join(err, a.Abort())
 	}
-	if err != nil {
-		_ = a.Abort() // the first error is the one to report
-		return nil, err
+	if err := feedUntil(ctx, a, src, in.Name()+"/"+name); err != nil {
+		return addedImage{}, errors.Join(interrupted(ctx, "add", in, name, err), a.Abort())
 	}
 	img, err := a.Commit(time.Time{})
 	if err != nil {
-		return nil, err
+		return addedImage{}, err
 	}
-	return describeAdded(context.WithoutCancel(ctx), in, img)
+	// The image is stored; no signal keeps the user from learning where.
+	return describe(context.WithoutCancel(ctx), in, img)
 }
 
-// declare declares what the flags say of the image; algo is the algorithm of
-// its multihash.
+// declare tells the add what the image has to be.
 func (o *addFlags) declare(a *backends.Add, algo string) error {
-	for key, value := range map[string]string{
-		backends.KeySize:              o.size,
-		backends.KeyChecksum:          o.checksum,
-		backends.KeyAlgoPrefix + algo: o.multihash, // refused at once if it is none
-	} {
-		if value == "" {
-			continue
-		}
-		if _, err := a.Declare(key, value); err != nil {
-			return &statusError{err, statusUsage}
+	if o.size != -1 {
+		if _, err := a.Declare(backends.KeySize, strconv.FormatInt(o.size, 10)); err != nil {
+			return err
 		}
 	}
-	return nil
+	return a.Expect("the image", backends.Record{Checksum: o.checksum, Multihash: o.multihash, HashingAlgo: algo})
 }
 
-// copyInto copies source into the add. It returns when ctx is done, also
-// while a read of source waits for a terminal or a pipe.
-func copyInto(ctx context.Context, a *backends.Add, name string, source *os.File) error {
-	total := int64(-1)
-	if info, err := source.Stat(); err == nil && info.Mode()&fs.ModeType == 0 {
-		total = info.Size()
+// openSource opens what is added.
+func openSource(file string) (*os.File, error) {
+	if cmp.Or(file, "-") != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		info, err := f.Stat()
+		if err == nil && info.IsDir() {
+			err = usageErrorf("add: %s is a directory", file)
+		}
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		return f, nil
 	}
-	bar := newProgress(name, total)
-	defer bar.Close() // what it shows is not needed any more
-	copied := make(chan error, 1)
-	go func() {
-		_, err := io.CopyBuffer(withProgress(addWriter{a}, bar), onlyReader{source}, make([]byte, backends.ChunkSize))
-		copied <- err
-	}()
-	select {
-	case err := <-copied:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("add %s: %w", name, context.Cause(ctx))
+	if file == "" && term.IsTerminal(int(os.Stdin.Fd())) {
+		return nil, usageErrorf("add: FILE is missing, and stdin is a terminal; - means stdin all the same")
 	}
-}
-
-// addWriter is an add as an io.Writer.
-type addWriter struct{ *backends.Add }
-
-func (w addWriter) Write(p []byte) (int, error) {
-	if err := w.Add.Write(p); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
-// onlyReader hides the WriteTo of a file, which copies in pieces of 32 KiB.
-type onlyReader struct{ io.Reader }
-
-// describeAdded tells of an image that was just added.
-func describeAdded(ctx context.Context, in *backends.Instance, img backends.Image) (*addedImage, error) {
-	location, err1 := in.Location(ctx, img.Name)
-	meta, err2 := in.Metadata(ctx, img.Name)
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, fmt.Errorf("the image is stored, but: %w", err)
-	}
-	image := &addedImage{Location: location, Size: img.Size, Metadata: meta}
-	if r := img.Record; r != nil {
-		image.Checksum, image.Multihash, image.HashingAlgo = r.Checksum, r.Multihash, r.HashingAlgo
-	}
-	return image, nil
+	return os.Stdin, nil
 }

@@ -9,23 +9,47 @@ import (
 	"golang.org/x/term"
 )
 
-// newProgress makes a progress bar of total bytes, -1 if that is not known,
-// on stderr if that is a terminal, else none. Close takes it away.
-func newProgress(what string, total int64) *progressbar.ProgressBar {
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
-		return progressbar.DefaultBytesSilent(total)
-	}
-	return progressbar.NewOptions64(total,
-		progressbar.OptionSetDescription(what),
-		progressbar.OptionSetWriter(os.Stderr),
-		progressbar.OptionShowBytes(true),
-		progressbar.OptionUseIECUnits(true),
-		progressbar.OptionThrottle(100*time.Millisecond), // arbitrary
-		progressbar.OptionClearOnFinish(),
-	)
+// progress counts what is written through it, and shows that as a bar on
+// stderr if that is a terminal.
+type progress struct {
+	w   io.Writer
+	bar *progressbar.ProgressBar // nil: no terminal
 }
 
-// withProgress is w, with a bar that counts what is written to it.
-func withProgress(w io.Writer, bar *progressbar.ProgressBar) io.Writer {
-	return io.MultiWriter(w, bar)
+// newProgress wraps w. total is in bytes, -1 if nobody knows; what is said
+// in front of the bar. Close ends the bar, not w.
+func newProgress(w io.Writer, total int64, what string) *progress {
+	p := &progress{w: w}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		p.bar = progressbar.NewOptions64(total,
+			progressbar.OptionSetWriter(os.Stderr),
+			progressbar.OptionSetDescription(printable(what)),
+			progressbar.OptionShowBytes(true),
+			progressbar.OptionUseIECUnits(true),
+			progressbar.OptionThrottle(100*time.Millisecond), // arbitrary
+			progressbar.OptionFullWidth(),
+		)
+	}
+	return p
+}
+
+func (p *progress) Write(b []byte) (int, error) {
+	n, err := p.w.Write(b)
+	p.advance(int64(n))
+	return n, err
+}
+
+// advance counts n bytes that were not written through p.
+func (p *progress) advance(n int64) {
+	if p.bar != nil {
+		_ = p.bar.Add64(n) // only for the eye
+	}
+}
+
+// Close leaves the bar as it is and ends its line.
+func (p *progress) Close() {
+	if p.bar != nil {
+		_ = p.bar.Exit()
+		_, _ = os.Stderr.WriteString("\n")
+	}
 }

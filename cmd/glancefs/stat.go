@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -12,112 +14,116 @@ import (
 	"glancefs/backends"
 )
 
-// imageRow is an image as stat and list print it; list leaves out what is
-// behind Mtime.
-type imageRow struct {
-	Store       string         `json:"store"`
-	Name        string         `json:"name"`
-	Size        int64          `json:"size"`  // bytes
-	Mtime       string         `json:"mtime"` // RFC 3339
-	Location    string         `json:"location,omitempty"`
-	Checksum    string         `json:"checksum,omitempty"` // missing where no digests are kept
-	Multihash   string         `json:"multihash,omitempty"`
-	HashingAlgo string         `json:"hashing_algo,omitempty"`
-	Metadata    map[string]any `json:"metadata,omitempty"`
+// addedImage is what add prints: glance_store's 5-tuple, and the algorithm.
+// The digests are "" if none are kept.
+type addedImage struct {
+	Location    string         `json:"location"`
+	Size        int64          `json:"size"` // bytes
+	Checksum    string         `json:"checksum"`
+	Multihash   string         `json:"multihash"`
+	Metadata    map[string]any `json:"metadata"`
+	HashingAlgo string         `json:"hashing_algo"`
 }
 
-func newStatCommand() *cobra.Command {
-	var o storeCommand
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "stat URI|STORE/NAME",
-		Short: "Tell what is known of an image",
-		Long:  "Tell what is known of an image: location, size, time, digests, metadata.\n\n" + targetHelp,
-		Args:  exactly("URI|STORE/NAME"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.run(cmd, func(ctx context.Context, stores *openedStores) error {
-				in, name, err := o.find(ctx, stores.set, args[0])
-				if err != nil {
-					return err
-				}
-				row, err := describeImage(ctx, in, name)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return printJSON(cmd.OutOrStdout(), row)
-				}
-				return row.print(cmd.OutOrStdout())
-			})
-		},
-	}
-	o.addTo(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
+// imageStat is what stat prints.
+type imageStat struct {
+	Store string    `json:"store"`
+	Name  string    `json:"name"`
+	Mtime time.Time `json:"mtime"`
+	addedImage
 }
 
-// describeImage asks the store for all that it knows of an image.
-func describeImage(ctx context.Context, in *backends.Instance, name string) (*imageRow, error) {
-	img, err := in.Stat(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	row := newImageRow(in, img)
-	if row.Location, err = in.Location(ctx, name); err != nil {
-		return nil, err
-	}
-	if row.Metadata, err = in.Metadata(ctx, name); err != nil {
-		return nil, err
-	}
+// describe asks the store for what it has not told of an image.
+func describe(ctx context.Context, in *backends.Instance, img backends.Image) (a addedImage, err error) {
+	a.Size = img.Size
 	if r := img.Record; r != nil {
-		row.Checksum, row.Multihash, row.HashingAlgo = r.Checksum, r.Multihash, r.HashingAlgo
+		a.Checksum, a.Multihash, a.HashingAlgo = r.Checksum, r.Multihash, r.HashingAlgo
 	}
-	return &row, nil
+	if a.Location, err = in.Location(ctx, img.Name); err != nil {
+		return a, err
+	}
+	a.Metadata, err = in.Metadata(ctx, img.Name)
+	return a, err
 }
 
-func newImageRow(in *backends.Instance, img backends.Image) imageRow {
-	return imageRow{Store: in.Name(), Name: img.Name, Size: img.Size, Mtime: img.Mtime.Format(time.RFC3339Nano)}
-}
-
-// print prints one line for each thing that is known.
-func (r *imageRow) print(w io.Writer) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, line := range []struct {
-		key   string
-		value any
-	}{
-		{"store", r.Store}, {"name", r.Name}, {"size", r.Size}, {"mtime", r.Mtime}, {"location", r.Location},
-		{"checksum", r.Checksum}, {"multihash", r.Multihash}, {"hashing_algo", r.HashingAlgo},
-	} {
-		if line.value != "" {
-			fmt.Fprintf(tw, "%s\t%v\n", line.key, line.value)
+// imageCommand makes a command for one image, which run gets.
+func imageCommand(cmd *cobra.Command, run func(ctx context.Context, in *backends.Instance, name string) error) *cobra.Command {
+	var configuration configFlags
+	var store string
+	cmd.Args = exactly(targetUsage)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		stores, err := openStores(cmd.Context(), &configuration)
+		if err != nil {
+			return err
 		}
+		defer stores.close()
+		in, name, err := stores.target(cmd.Context(), args[0], store)
+		if err != nil {
+			return err
+		}
+		return run(cmd.Context(), in, name)
 	}
-	return tw.Flush()
+	configuration.addTo(cmd.Flags())
+	addStoreFlag(cmd.Flags(), &store)
+	return cmd
 }
 
 func newSizeCommand() *cobra.Command {
-	var o storeCommand
 	cmd := &cobra.Command{
-		Use:   "size URI|STORE/NAME",
+		Use:   "size [flags] " + targetUsage,
 		Short: "Print the size of an image in bytes",
-		Long:  "Print the size of an image in bytes.\n\n" + targetHelp,
-		Args:  exactly("URI|STORE/NAME"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.run(cmd, func(ctx context.Context, stores *openedStores) error {
-				in, name, err := o.find(ctx, stores.set, args[0])
-				if err != nil {
-					return err
-				}
-				img, err := in.Stat(ctx, name)
-				if err != nil {
-					return err
-				}
-				_, err = fmt.Fprintln(cmd.OutOrStdout(), img.Size)
-				return err
-			})
-		},
 	}
-	o.addTo(cmd)
-	return cmd
+	return imageCommand(cmd, func(ctx context.Context, in *backends.Instance, name string) error {
+		img, err := in.Stat(ctx, name)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), img.Size)
+		return err
+	})
+}
+
+func newStatCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "stat [flags] " + targetUsage,
+		Short: "Print where an image is, its size and its digests",
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return imageCommand(cmd, func(ctx context.Context, in *backends.Instance, name string) error {
+		img, err := in.Stat(ctx, name)
+		if err != nil {
+			return err
+		}
+		described, err := describe(ctx, in, img)
+		if err != nil {
+			return err
+		}
+		s := imageStat{in.Name(), name, img.Mtime.UTC(), described}
+		if asJSON {
+			return printObject(cmd.OutOrStdout(), s)
+		}
+		return s.print(cmd.OutOrStdout())
+	})
+}
+
+// print prints a line for each field.
+func (s imageStat) print(w io.Writer) error {
+	metadata, err := json.Marshal(s.Metadata)
+	if err != nil {
+		return err
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, line := range [][2]string{
+		{"STORE", s.Store}, {"NAME", printable(s.Name)}, {"LOCATION", s.Location},
+		{"SIZE", strconv.FormatInt(s.Size, 10)}, {"MTIME", s.Mtime.Format(time.RFC3339)},
+		{"CHECKSUM", s.Checksum}, {"MULTIHASH", s.Multihash}, {"HASHING_ALGO", s.HashingAlgo},
+		{"METADATA", string(metadata)},
+	} {
+		if line[1] == "" {
+			line[1] = "-"
+		}
+		fmt.Fprintln(tw, line[0]+"\t"+line[1])
+	}
+	return tw.Flush()
 }

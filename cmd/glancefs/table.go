@@ -4,17 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 )
 
 // printTable prints rows under a header, or as a JSON array whose field
 // names are stable.
 func printTable[T any](w io.Writer, asJSON bool, rows []T, header []string, cells func(T) []string) error {
 	if asJSON {
-		if rows == nil {
-			rows = []T{} // [] in JSON, never null
-		}
 		return printJSON(w, rows)
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -31,8 +30,16 @@ func printTable[T any](w io.Writer, asJSON bool, rows []T, header []string, cell
 	return tw.Flush()
 }
 
-// printJSON prints a value for people and programs.
-func printJSON(w io.Writer, value any) error {
+// printJSON prints rows, [] if there are none.
+func printJSON[T any](w io.Writer, rows []T) error {
+	if rows == nil {
+		rows = []T{}
+	}
+	return printObject(w, rows)
+}
+
+// printObject prints one value as JSON.
+func printObject(w io.Writer, value any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
@@ -44,4 +51,13 @@ func yesNo(b bool) string {
 		return "yes"
 	}
 	return "no"
+}
+
+// printable quotes a name that would break a line or a column, or steer the
+// terminal.
+func printable(name string) string {
+	if !strings.ContainsFunc(name, func(r rune) bool { return !strconv.IsPrint(r) || r == utf8.RuneError }) {
+		return name
+	}
+	return strconv.Quote(name)
 }

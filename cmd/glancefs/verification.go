@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"strings"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
@@ -19,7 +19,7 @@ type verification struct {
 	limiter *rate.Limiter // bytes
 	tasks   []*verifyTask
 	rows    []*verifyRow
-	bar     *progressbar.ProgressBar
+	bar     *progress
 }
 
 type verifyTask struct {
@@ -29,15 +29,15 @@ type verifyTask struct {
 
 // collect finds the images that are meant: in the order of the stores, and
 // of their names.
-func (v *verification) collect(ctx context.Context, set *backends.Set, targets []string) error {
+func (v *verification) collect(ctx context.Context, stores *openedStores, targets []string) error {
 	if len(targets) == 0 {
-		for _, in := range set.Instances() {
+		for _, in := range stores.set.Instances() {
 			v.collectStore(ctx, in)
 		}
 	}
 	for _, target := range targets {
 		store, name, isImage := strings.Cut(target, "/")
-		in, err := named(set, store)
+		in, err := stores.store(store)
 		if err != nil {
 			return err
 		}
@@ -51,9 +51,9 @@ func (v *verification) collect(ctx context.Context, set *backends.Set, targets [
 }
 
 func (v *verification) collectStore(ctx context.Context, in *backends.Instance) {
-	images, err := listImages(ctx, in)
+	images, err := imageRows(ctx, in)
 	if err != nil {
-		v.rows = append(v.rows, &verifyRow{Store: in.Name(), Outcome: outcomeFailed, Detail: oneLine(err), err: err})
+		v.rows = append(v.rows, &verifyRow{Store: in.Name(), Outcome: outcomeFailed, Detail: why(err), err: err})
 		return
 	}
 	for _, img := range images {
@@ -72,20 +72,29 @@ func (v *verification) run(ctx context.Context) {
 	for _, t := range v.tasks {
 		total += t.row.Size
 	}
-	v.bar = newProgress("verify", cmp.Or(total, -1))
-	defer v.bar.Close() // what it shows is not needed any more
+	v.bar = newProgress(io.Discard, cmp.Or(total, -1), "verify")
+	defer v.bar.Close()
 	var group errgroup.Group
 	group.SetLimit(v.flags.jobs)
 	for _, t := range v.tasks {
 		group.Go(func() error {
 			t.row.Outcome, t.row.err = v.verify(ctx, t)
 			if t.row.err != nil {
-				t.row.Detail = oneLine(t.row.err)
+				t.row.Detail = why(t.row.err)
 			}
 			return nil
 		})
 	}
 	_ = group.Wait() // each row has its error
+}
+
+// why tells the reason of an error, without the store and image that the row
+// names anyway.
+func why(err error) string {
+	if e := (*backends.Error)(nil); errors.As(err, &e) {
+		err = e.Err
+	}
+	return oneLine(err)
 }
 
 // verify verifies one image.
@@ -98,10 +107,7 @@ func (v *verification) verify(ctx context.Context, t *verifyTask) (outcome strin
 	img := image.Image()
 	t.row.Size = img.Size
 	algo := t.in.HashingAlgo()
-	sums, err := image.Verify(ctx, []string{algo}, func(p []byte) error {
-		_ = v.bar.Add(len(p)) // of stderr
-		return v.limiter.WaitN(ctx, len(p))
-	})
+	sums, err := image.Verify(ctx, &throttle{v, ctx}, "md5", algo)
 	switch {
 	case errors.Is(err, backends.ErrMismatch):
 		return outcomeMismatch, err
@@ -118,6 +124,17 @@ func (v *verification) verify(ctx context.Context, t *verifyTask) (outcome strin
 		return outcomeNone, nil
 	}
 	return v.keep(ctx, t.in, img, sums)
+}
+
+// throttle takes the bytes of an image at the pace that the limiter allows.
+type throttle struct {
+	*verification
+	ctx context.Context
+}
+
+func (t *throttle) Write(p []byte) (int, error) {
+	t.bar.advance(int64(len(p)))
+	return len(p), t.limiter.WaitN(t.ctx, len(p))
 }
 
 // keep keeps the digests of an image that has none.

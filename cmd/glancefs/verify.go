@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"math"
 	"runtime"
 
@@ -36,7 +35,7 @@ type verifyRow struct {
 
 // verifyFlags are the flags of verify.
 type verifyFlags struct {
-	storeCommand
+	configuration  configFlags
 	jobs           int
 	bandwidth      string
 	record, asJSON bool
@@ -58,20 +57,25 @@ were kept), recorded (--record) or failed.`,
 			if err != nil {
 				return err
 			}
-			return o.run(cmd, func(ctx context.Context, stores *openedStores) error {
-				if err := o.setAlgo(stores.set); err != nil {
-					return err
-				}
-				v := &verification{flags: &o, limiter: limiter}
-				if err := v.collect(ctx, stores.set, args); err != nil {
-					return err
-				}
-				v.run(ctx)
-				if err := v.print(cmd.OutOrStdout()); err != nil {
-					return err
-				}
-				return v.verdict(ctx)
-			})
+			stores, err := openStores(cmd.Context(), &o.configuration)
+			if err != nil {
+				return err
+			}
+			defer stores.close()
+			if err := o.setAlgo(stores.set); err != nil {
+				return err
+			}
+			ctx, stop := untilSignal(cmd.Context())
+			defer stop()
+			v := &verification{flags: &o, limiter: limiter}
+			if err := v.collect(ctx, stores, args); err != nil {
+				return err
+			}
+			v.run(ctx)
+			if err := v.print(cmd.OutOrStdout()); err != nil {
+				return err
+			}
+			return v.verdict(ctx)
 		},
 	}
 	o.configuration.addTo(cmd.Flags())
