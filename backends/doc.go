@@ -48,6 +48,7 @@
 //	errors.ErrUnsupported     a store of this kind can't do that
 //	ErrBusy                   the image is in use in the store
 //	ErrInvalid                a name, a URI, an algorithm that can't be
+//	ErrSignature              not signed as it was declared to be
 //	ErrMismatch               not the size or the digests that were declared
 //	context.DeadlineExceeded  request_timeout has passed
 //	ErrUnknown                the reply to a commit is lost: it may be stored

@@ -170,6 +170,15 @@ func TestReadOnlyStore(t *testing.T) {
 	}
 	writeImage(t, m.slow+"/new", data)
 	wantImage(t, m.slow+"/new", data)
+	src := m.sources(t)
+	m.wantSh(t, `rsync -a --inplace $S/a slow/`)
+	wantImage(t, m.slow+"/a", src.a)
+	if out, status := m.sh(t, `rsync -a $S/b slow/`); status != 23 {
+		t.Errorf("rsync -a: exit status %d, want 23\n%s", status, out)
+	}
+	if names := m.wantSh(t, `ls -A slow | grep '^\.b\.'`); strings.Count(names, "\n") != 1 {
+		t.Errorf("what rsync -a leaves: %q", names)
+	}
 	m.stop(t)
 
 	stores.conf, stores.args = "", []string{"--read-only"}
