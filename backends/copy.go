@@ -34,8 +34,8 @@ func (o *Opened) CopyTo(ctx context.Context, w io.Writer, off, length int64) err
 
 // Verify writes the whole image to w, computes its digests in algos, and
 // compares its multihash, and where md5 is one of algos its checksum, with
-// the record, if there is one: ErrMismatch. The result is the digests by
-// algorithm, also with ErrMismatch.
+// the record, if there is one: ErrMismatch, or ErrBusy if the image was
+// changed meanwhile. The result is the digests by algorithm, also then.
 func (o *Opened) Verify(ctx context.Context, w io.Writer, algos ...string) (map[string]string, error) {
 	img := o.Image()
 	r := img.Record
@@ -51,7 +51,17 @@ func (o *Opened) Verify(ctx context.Context, w io.Writer, algos ...string) (map[
 		return nil, err
 	}
 	sums := stream.Sums()
-	return sums, o.in.fail("verify", o.name, r.compare(sums))
+	err = r.compare(sums)
+	if err != nil && o.changed(ctx) {
+		err = fmt.Errorf("%w: it was changed or deleted while it was read", ErrBusy)
+	}
+	return sums, o.in.fail("verify", o.name, err)
+}
+
+// changed tells whether the image is no longer what was opened.
+func (o *Opened) changed(ctx context.Context) bool {
+	now, err := o.in.Stat(ctx, o.name)
+	return err != nil || !now.SameAs(o.Image())
 }
 
 // compare compares digests that were computed with those of a record.
