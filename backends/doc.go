@@ -9,10 +9,11 @@
 //
 //	in, ok := set.Get("fast")        // or set.Default(), set.Instances()
 //	img, err := in.Stat(ctx, name)   // size, mtime, digests
-//	o, err := in.Open(ctx, name)     // o.ReadAt(ctx, p, off), o.Close()
+//	o, err := in.Open(ctx, name)     // o.ReadAt, o.CopyTo, o.Verify, o.Close
 //	a, err := in.Add(ctx, name)      // a.Declare, a.Write, a.Zeros, a.Commit or a.Abort
 //	err = in.Delete(ctx, name)
 //	uri, err := in.Location(ctx, name)
+//	in, name, err := set.Find(ctx, uri, "")
 //
 // A configured store is an [Instance]: a name, what the configuration says
 // of it, and the driver's Store behind it. Callers work with instances: an

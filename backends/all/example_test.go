@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log"
 	"os"
@@ -99,6 +100,16 @@ func Example() {
 	}
 	fmt.Printf("read: %s\n", part[:n])
 
+	// By its URI; all of it, compared with its digests.
+	if store, _, err = set.Find(ctx, location, ""); err != nil {
+		log.Fatal(err)
+	}
+	sums, err := opened.Verify(ctx, io.Discard, "md5") // ErrMismatch: it is something else
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("verified:", sums["md5"])
+
 	// The end of it.
 	if err := store.Delete(ctx, "cirros"); err != nil {
 		log.Fatal(err)
@@ -111,6 +122,7 @@ func Example() {
 	// multihash: sha256 ba7816bf8f01cfea…
 	// location: file://DIR/images/cirros
 	// read: bc
+	// verified: 900150983cd24fb0d6963f7d28e17f72
 	// deleted: true
 }
 
