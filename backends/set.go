@@ -1,6 +1,7 @@
 package backends
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -130,6 +131,15 @@ func findDriver(drivers []Driver, typ string) *Driver {
 // Instances returns the stores in the order of the configuration, the
 // reserved ones last.
 func (s *Set) Instances() []*Instance { return s.instances }
+
+// ByWeight returns the stores with the highest weight first, those of one
+// weight in the order of the configuration: the order in which Glance prefers
+// the locations of an image.
+func (s *Set) ByWeight() []*Instance {
+	return slices.SortedStableFunc(slices.Values(s.instances), func(a, b *Instance) int {
+		return cmp.Compare(b.Weight(), a.Weight())
+	})
+}
 
 // Get returns the store of that name.
 func (s *Set) Get(name string) (*Instance, bool) {

@@ -17,9 +17,9 @@ import (
 )
 
 // namesOf lists the stores of a set.
-func namesOf(set *backends.Set) []string {
+func namesOf(stores []*backends.Instance) []string {
 	var all []string
-	for _, in := range set.Instances() {
+	for _, in := range stores {
 		all = append(all, in.Name())
 	}
 	return all
@@ -29,7 +29,7 @@ func TestSet(t *testing.T) {
 	cfg := configure(t, "[b]\nstore_description = the second\nweight = 7", "c:memory", "a:memory", "b:memory")
 	cfg.Default = "a"
 	set := mustOpen(t, cfg, memory.Driver())
-	if diff := cmp.Diff([]string{"c", "a", "b"}, namesOf(set)); diff != "" {
+	if diff := cmp.Diff([]string{"c", "a", "b"}, namesOf(set.Instances())); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
 	if def := set.Default(); def == nil || def.Name() != "a" {
@@ -47,6 +47,18 @@ func TestSet(t *testing.T) {
 	}
 	if got, want := in.Capabilities(), backends.Capability(0x4f); got != want {
 		t.Errorf("capabilities %#x, want %#x", got, want)
+	}
+}
+
+// TestByWeight: the heaviest first, and one weight in the configured order.
+func TestByWeight(t *testing.T) {
+	text := "[b]\nweight = 7\n[d]\nweight = -1\n[e]\nweight = 7"
+	set := mustOpen(t, configure(t, text, "a:memory", "b:memory", "c:memory", "d:memory", "e:memory"), memory.Driver())
+	if diff := cmp.Diff([]string{"b", "e", "a", "c", "d"}, namesOf(set.ByWeight())); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a", "b", "c", "d", "e"}, namesOf(set.Instances())); diff != "" {
+		t.Errorf("the order of the configuration (-want +got):\n%s", diff)
 	}
 }
 
@@ -188,7 +200,7 @@ func TestReserved(t *testing.T) {
 		}
 		return memory.New(in.Name, 0), nil
 	}))
-	if diff := cmp.Diff([]string{"a", "there", "broken", "missing"}, namesOf(set)); diff != "" {
+	if diff := cmp.Diff([]string{"a", "there", "broken", "missing"}, namesOf(set.Instances())); diff != "" {
 		t.Errorf("stores (-want +got):\n%s", diff)
 	}
 	for name, want := range map[string]int{"a": 0, "there": 0, "broken": 1, "missing": 1} {
