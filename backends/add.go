@@ -23,6 +23,7 @@ type Add struct {
 	algo   string // of the multihash
 	ctx    context.Context
 	cancel context.CancelFunc
+	store  Store // it has no fault, so none takes its place
 	writer Writer
 	size   atomic.Int64
 
@@ -45,8 +46,9 @@ type Add struct {
 func (in *Instance) Add(ctx context.Context, name string) (*Add, error) {
 	a := &Add{in: in, name: name, algo: in.HashingAlgo()}
 	a.declared.size = -1
-	err := in.onImage(ctx, "add", name, in.writable, func(ctx context.Context) (err error) {
-		a.writer, err = in.store.Create(ctx, name)
+	err := in.onImage(ctx, "add", name, in.writable, func(ctx context.Context, store Store) (err error) {
+		a.store = store
+		a.writer, err = store.Create(ctx, name)
 		return err
 	})
 	if err != nil {
@@ -244,7 +246,7 @@ func (a *Add) resolve(want Record, lost error) (Image, error) {
 	ctx, cancel := a.in.deadline(context.WithoutCancel(a.ctx))
 	defer cancel()
 	for {
-		img, err := a.in.store.Stat(ctx, a.name)
+		img, err := a.store.Stat(ctx, a.name)
 		switch {
 		case err == nil && img.Record != nil && img.Size == want.Size && img.Record.Multihash == want.Multihash && img.Record.Checksum == want.Checksum:
 			return img, nil

@@ -81,8 +81,8 @@ func (s *Set) knownSchemes() string { return strings.Join(s.Schemes(), ", ") }
 
 // find returns the name of the image that a URI means, if the store has it.
 func (in *Instance) find(ctx context.Context, uri string) (name string, err error) {
-	err = in.call(ctx, "find", "", in.readable, func(ctx context.Context) error {
-		if name, err = in.store.Name(ctx, uri); err != nil {
+	err = in.call(ctx, "find", "", in.readable, func(ctx context.Context, store Store) error {
+		if name, err = store.Name(ctx, uri); err != nil {
 			return err
 		}
 		_, err = in.Stat(ctx, name)

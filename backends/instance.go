@@ -21,13 +21,20 @@ type Instance struct {
 	opts     commonOptions
 	trust    signature.Trust
 	log      *logrus.Entry
-	store    Store   // nil: can't even be read
-	faults   []error // of the configuration
+	faults   []error // of the configuration file
 	warning  error
 	notThere bool // a reserved store that does not exist
 
-	mu   sync.Mutex // guards algo
-	algo string
+	open func(context.Context) *attempt
+	life context.Context // of the attempts to open it again
+	end  context.CancelFunc
+
+	mu       sync.Mutex // guards the rest
+	algo     string
+	current  *attempt
+	tried    time.Time     // when the last attempt ended
+	retrying chan struct{} // closed when the one under way has ended; nil: none is
+	closed   bool
 }
 
 // What the configuration says of the store.
@@ -52,30 +59,34 @@ func (in *Instance) Schemes() []string {
 // Capabilities returns what the store can do. As in glance_store, a store
 // whose configuration is bad has no write access.
 func (in *Instance) Capabilities() Capability {
-	if in.drv == nil || in.store == nil {
+	at := in.latest()
+	if in.drv == nil || at.store == nil {
 		return 0
 	}
-	if len(in.faults) > 0 {
+	if len(in.faultsOf(at)) > 0 {
 		return in.drv.Capabilities &^ WriteAccess
 	}
 	return in.drv.Capabilities
 }
 
-// Faults returns everything that is wrong with the store's configuration.
-func (in *Instance) Faults() []error { return in.faults }
+// Faults returns everything that is wrong with the store's configuration, as
+// of the last attempt to open it.
+func (in *Instance) Faults() []error { return in.faultsOf(in.latest()) }
 
 // Warning returns what the configuration says in vain, nil if nothing.
 func (in *Instance) Warning() error { return in.warning }
 
 // Store returns the driver's store, for As; nil if it could not be opened.
-func (in *Instance) Store() Store { return in.store }
+func (in *Instance) Store() Store { return in.latest().store }
 
 // Status returns nil if the store works now, and otherwise why not.
 func (in *Instance) Status(ctx context.Context) error {
-	if len(in.faults) > 0 {
-		return errors.Join(in.faults...)
+	at := in.enter(ctx)
+	defer in.leave(at)
+	if faults := in.faultsOf(at); len(faults) > 0 {
+		return errors.Join(faults...)
 	}
-	if h, ok := As[HealthTeller](in.store); ok {
+	if h, ok := As[HealthTeller](at.store); ok {
 		ctx, cancel := in.deadline(ctx)
 		defer cancel()
 		return h.Health(ctx)
@@ -103,15 +114,15 @@ func (in *Instance) SetHashingAlgo(algo string) error {
 
 // List calls fn for each complete image; see Store.
 func (in *Instance) List(ctx context.Context, fn func(Image) error) error {
-	return in.call(ctx, "list", "", in.readable, func(ctx context.Context) error {
-		return in.store.List(ctx, fn)
+	return in.call(ctx, "list", "", in.readable, func(ctx context.Context, store Store) error {
+		return store.List(ctx, fn)
 	})
 }
 
 // Stat tells of one complete image; see Store.
 func (in *Instance) Stat(ctx context.Context, name string) (img Image, err error) {
-	err = in.onImage(ctx, "stat", name, in.readable, func(ctx context.Context) error {
-		img, err = in.store.Stat(ctx, name)
+	err = in.onImage(ctx, "stat", name, in.readable, func(ctx context.Context, store Store) error {
+		img, err = store.Stat(ctx, name)
 		return err
 	})
 	return img, err
@@ -119,16 +130,16 @@ func (in *Instance) Stat(ctx context.Context, name string) (img Image, err error
 
 // Delete removes an image; see Store.
 func (in *Instance) Delete(ctx context.Context, name string) error {
-	return in.onImage(ctx, "delete", name, in.deletable, func(ctx context.Context) error {
-		return in.store.Delete(ctx, name)
+	return in.onImage(ctx, "delete", name, in.deletable, func(ctx context.Context, store Store) error {
+		return store.Delete(ctx, name)
 	})
 }
 
 // Rename renames an image; see Renamer. A store that can't is
 // errors.ErrUnsupported.
 func (in *Instance) Rename(ctx context.Context, oldName, newName string) error {
-	return in.onImage(ctx, "rename", oldName, in.deletable, func(ctx context.Context) error {
-		r, ok := As[Renamer](in.store)
+	return in.onImage(ctx, "rename", oldName, in.deletable, func(ctx context.Context, store Store) error {
+		r, ok := As[Renamer](store)
 		if !ok {
 			return errors.ErrUnsupported
 		}
@@ -142,8 +153,8 @@ func (in *Instance) Rename(ctx context.Context, oldName, newName string) error {
 // SetMtime changes an image's modification time; see MtimeSetter. A store
 // that keeps none is errors.ErrUnsupported.
 func (in *Instance) SetMtime(ctx context.Context, name string, mtime time.Time) error {
-	return in.onImage(ctx, "set mtime", name, in.writable, func(ctx context.Context) error {
-		s, ok := As[MtimeSetter](in.store)
+	return in.onImage(ctx, "set mtime", name, in.writable, func(ctx context.Context, store Store) error {
+		s, ok := As[MtimeSetter](store)
 		if !ok {
 			return errors.ErrUnsupported
 		}
@@ -154,8 +165,8 @@ func (in *Instance) SetMtime(ctx context.Context, name string, mtime time.Time) 
 // KeepRecord keeps a record with an image; see Recorder. A store that can't
 // is errors.ErrUnsupported.
 func (in *Instance) KeepRecord(ctx context.Context, of Image, r Record) error {
-	return in.onImage(ctx, "record", of.Name, in.writable, func(ctx context.Context) error {
-		k, ok := As[Recorder](in.store)
+	return in.onImage(ctx, "record", of.Name, in.writable, func(ctx context.Context, store Store) error {
+		k, ok := As[Recorder](store)
 		if !ok {
 			return errors.ErrUnsupported
 		}
@@ -165,8 +176,8 @@ func (in *Instance) KeepRecord(ctx context.Context, of Image, r Record) error {
 
 // Location returns an image's URI; see Store.
 func (in *Instance) Location(ctx context.Context, name string) (uri string, err error) {
-	err = in.onImage(ctx, "location", name, in.readable, func(ctx context.Context) error {
-		uri, err = in.store.Location(ctx, name)
+	err = in.onImage(ctx, "location", name, in.readable, func(ctx context.Context, store Store) error {
+		uri, err = store.Location(ctx, name)
 		return err
 	})
 	return uri, err
@@ -175,8 +186,8 @@ func (in *Instance) Location(ctx context.Context, name string) (uri string, err 
 // Metadata returns an image's location metadata, always with the key
 // "store".
 func (in *Instance) Metadata(ctx context.Context, name string) (meta map[string]any, err error) {
-	err = in.onImage(ctx, "metadata", name, in.readable, func(ctx context.Context) error {
-		if m, ok := As[Metadater](in.store); ok {
+	err = in.onImage(ctx, "metadata", name, in.readable, func(ctx context.Context, store Store) error {
+		if m, ok := As[Metadater](store); ok {
 			meta, err = m.Metadata(ctx, name)
 		}
 		return err
@@ -191,8 +202,8 @@ func (in *Instance) Metadata(ctx context.Context, name string) (meta map[string]
 // Space returns the store's space. A store that does not know it is
 // errors.ErrUnsupported.
 func (in *Instance) Space(ctx context.Context) (space Space, err error) {
-	err = in.call(ctx, "space", "", in.readable, func(ctx context.Context) error {
-		s, ok := As[SpaceTeller](in.store)
+	err = in.call(ctx, "space", "", in.readable, func(ctx context.Context, store Store) error {
+		s, ok := As[SpaceTeller](store)
 		if !ok {
 			return errors.ErrUnsupported
 		}
@@ -205,11 +216,11 @@ func (in *Instance) Space(ctx context.Context) (space Space, err error) {
 // NewOwner tells whose a new image will be; nil where the store has no
 // owners.
 func (in *Instance) NewOwner(ctx context.Context) (owner *Owner, err error) {
-	o, ok := As[OwnerTeller](in.store)
-	if !ok {
-		return nil, nil
-	}
-	err = in.call(ctx, "owner", "", in.readable, func(ctx context.Context) error {
+	err = in.call(ctx, "owner", "", in.readable, func(ctx context.Context, store Store) error {
+		o, ok := As[OwnerTeller](store)
+		if !ok {
+			return nil
+		}
 		own, err := o.NewOwner(ctx)
 		owner = &own
 		return err
@@ -219,23 +230,45 @@ func (in *Instance) NewOwner(ctx context.Context) (owner *Owner, err error) {
 
 // call runs fn on the store within the deadline of a request, if allowed
 // says so, and wraps its error. image is "" if it concerns the store itself.
-func (in *Instance) call(ctx context.Context, op, image string, allowed func() error, fn func(context.Context) error) error {
-	if err := allowed(); err != nil {
+func (in *Instance) call(ctx context.Context, op, image string, allowed func(*attempt) error, fn func(context.Context, Store) error) error {
+	at := in.enter(ctx)
+	defer in.leave(at)
+	return in.callOn(ctx, at, op, image, allowed, fn)
+}
+
+// callOn is call on a store that the caller has entered.
+func (in *Instance) callOn(ctx context.Context, at *attempt, op, image string, allowed func(*attempt) error, fn func(context.Context, Store) error) error {
+	if err := allowed(at); err != nil {
 		return in.fail(op, image, err)
 	}
 	ctx, cancel := in.deadline(ctx)
 	defer cancel()
-	return in.fail(op, image, fn(ctx))
+	return in.fail(op, image, fn(ctx, at.store))
 }
 
 // onImage is call for one image, whose name it checks.
-func (in *Instance) onImage(ctx context.Context, op, image string, allowed func() error, fn func(context.Context) error) error {
-	return in.call(ctx, op, image, allowed, func(ctx context.Context) error {
+func (in *Instance) onImage(ctx context.Context, op, image string, allowed func(*attempt) error, fn func(context.Context, Store) error) error {
+	return in.call(ctx, op, image, allowed, checked(image, fn))
+}
+
+// begin is onImage for an open image, which lasts longer than the call. If there is no error, the caller leaves the attempt in the end.
+func (in *Instance) begin(ctx context.Context, op, image string, allowed func(*attempt) error, fn func(context.Context, Store) error) (*attempt, error) {
+	at := in.enter(ctx)
+	if err := in.callOn(ctx, at, op, image, allowed, checked(image, fn)); err != nil {
+		in.leave(at)
+		return nil, err
+	}
+	return at, nil
+}
+
+// checked is fn, but for a name that can be no image's.
+func checked(image string, fn func(context.Context, Store) error) func(context.Context, Store) error {
+	return func(ctx context.Context, store Store) error {
 		if err := CheckName(image); err != nil {
 			return err
 		}
-		return fn(ctx)
-	})
+		return fn(ctx, store)
+	}
 }
 
 // deadline bounds one request to the store.
@@ -254,27 +287,27 @@ func (in *Instance) fail(op, image string, err error) error {
 	return &Error{Op: op, Store: in.Name(), Image: image, Err: err}
 }
 
-func (in *Instance) readable() error {
-	if in.store == nil {
-		return in.misconfigured()
+func (in *Instance) readable(at *attempt) error {
+	if at.store == nil {
+		return in.misconfigured(at)
 	}
 	return nil
 }
 
-func (in *Instance) writable() error {
+func (in *Instance) writable(at *attempt) error {
 	switch {
 	case in.opts.ReadOnly:
 		return ErrReadOnly
-	case len(in.faults) > 0:
-		return in.misconfigured()
-	case in.ReadOnly():
+	case len(in.faultsOf(at)) > 0:
+		return in.misconfigured(at)
+	case in.drv.Capabilities&WriteAccess == 0:
 		return fmt.Errorf("%w: its driver can't write", ErrReadOnly)
 	}
 	return nil
 }
 
-func (in *Instance) deletable() error {
-	if err := in.writable(); err != nil {
+func (in *Instance) deletable(at *attempt) error {
+	if err := in.writable(at); err != nil {
 		return err
 	}
 	if !in.opts.AllowDelete {
@@ -283,34 +316,11 @@ func (in *Instance) deletable() error {
 	return nil
 }
 
-func (in *Instance) misconfigured() error {
+func (in *Instance) misconfigured(at *attempt) error {
 	// %v: what a fault wraps (a file that is not there, say) is no outcome of
 	// this call.
-	return fmt.Errorf("%w: %v", ErrMisconfigured, errors.Join(in.faults...))
-}
-
-// addFault notes what err says, each of several joined errors as a fault.
-func (in *Instance) addFault(err error) {
-	if err == nil {
-		return
-	}
-	many, ok := err.(interface{ Unwrap() []error })
-	// fmt.Errorf with two %w has the same method, but it is one fault.
-	if ok && err.Error() == errors.Join(many.Unwrap()...).Error() {
-		for _, e := range many.Unwrap() {
-			in.addFault(e)
-		}
-		return
-	}
-	in.faults = append(in.faults, err)
+	return fmt.Errorf("%w: %v", ErrMisconfigured, errors.Join(in.faultsOf(at)...))
 }
 
 // absent tells a reserved store that does not exist and is not shown.
 func (in *Instance) absent() bool { return in.notThere }
-
-func (in *Instance) close() error {
-	if in.store == nil {
-		return nil
-	}
-	return in.fail("close", "", in.store.Close())
-}

@@ -10,13 +10,14 @@ type Opened struct {
 	in     *Instance
 	name   string
 	reader Reader
+	at     *attempt
 }
 
 // Open opens an image for reading.
-func (in *Instance) Open(ctx context.Context, name string) (*Opened, error) {
-	o := &Opened{in: in, name: name}
-	err := in.onImage(ctx, "open", name, in.readable, func(ctx context.Context) (err error) {
-		o.reader, err = in.store.Open(ctx, name)
+func (in *Instance) Open(ctx context.Context, name string) (o *Opened, err error) {
+	o = &Opened{in: in, name: name}
+	o.at, err = in.begin(ctx, "open", name, in.readable, func(ctx context.Context, store Store) (err error) {
+		o.reader, err = store.Open(ctx, name)
 		return err
 	})
 	if err != nil {
@@ -64,5 +65,6 @@ func (o *Opened) Seek(ctx context.Context, off int64, hole bool) (int64, error) 
 
 // Close closes the image.
 func (o *Opened) Close() error {
+	defer o.in.leave(o.at)
 	return o.in.fail("close", o.name, o.reader.Close())
 }

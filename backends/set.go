@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -173,38 +174,40 @@ func (s *Set) Close() error {
 // openInstance opens one store.
 func openInstance(ctx context.Context, cfg Config, sc StoreConfig, drv *Driver) *Instance {
 	in := &Instance{
-		cfg:   sc,
-		drv:   drv,
-		algo:  cfg.HashingAlgo,
-		trust: cfg.Trust,
-		log:   cfg.Log.WithField("store", sc.Name),
+		cfg:     sc,
+		drv:     drv,
+		algo:    cfg.HashingAlgo,
+		trust:   cfg.Trust,
+		log:     cfg.Log.WithField("store", sc.Name),
+		current: new(attempt),
 	}
-	in.addFault(sc.Decode(&in.opts, GroupOwn))
+	in.life, in.end = context.WithCancel(context.WithoutCancel(ctx))
+	in.faults = split(sc.Decode(&in.opts, GroupOwn))
 	in.opts.ReadOnly = in.opts.ReadOnly || cfg.ReadOnly
 	if drv == nil {
-		in.addFault(fmt.Errorf("stores of type %s are not supported by this version of glancefs", sc.Type))
+		in.faults = append(in.faults, fmt.Errorf("stores of type %s are not supported by this version of glancefs", sc.Type))
 		return in
 	}
 	options := drv.Options()
-	in.addFault(sc.Decode(options, GroupDefaults))
+	in.faults = append(in.faults, split(sc.Decode(options, GroupDefaults))...)
 	in.warning = sc.Unknown(&in.opts, options)
 
-	ctx, cancel := context.WithTimeout(ctx, in.opts.ConnectTimeout)
-	defer cancel()
-	store, err := drv.Open(ctx, Opening{
-		Name:        sc.Name,
-		Options:     options,
-		IsSet:       sc.IsSet,
-		Reserved:    sc.Reserved,
-		ReadOnly:    in.opts.ReadOnly,
-		SyncOnClose: cfg.SyncOnClose,
-		Log:         in.log,
-	})
-	in.store = store
-	if sc.Reserved && !sc.Configured && errors.Is(err, fs.ErrNotExist) {
-		in.notThere = true
-		return in
+	in.open = func(ctx context.Context) *attempt {
+		ctx, cancel := context.WithTimeout(ctx, in.opts.ConnectTimeout)
+		defer cancel()
+		store, err := drv.Open(ctx, Opening{
+			Name:        sc.Name,
+			Options:     options,
+			IsSet:       sc.IsSet,
+			Reserved:    sc.Reserved,
+			ReadOnly:    in.opts.ReadOnly,
+			SyncOnClose: cfg.SyncOnClose,
+			Log:         in.log,
+		})
+		return &attempt{store: store, faults: split(err)}
 	}
-	in.addFault(err)
+	in.current = in.open(ctx)
+	in.tried = time.Now()
+	in.notThere = sc.Reserved && !sc.Configured && errors.Is(errors.Join(in.current.faults...), fs.ErrNotExist)
 	return in
 }
