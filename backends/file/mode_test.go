@@ -61,3 +61,22 @@ func TestOwner(t *testing.T) {
 		t.Errorf("glancefs' own directory is %d:%d's with the mode %o, want the datadir's", st.Uid, st.Gid, st.Mode&0o777)
 	}
 }
+
+// TestOwnSticky: in a datadir in which nobody can remove another's files,
+// neither can one remove another's temporary files.
+func TestOwnSticky(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	add(t, in(dir).must(t), "a", []byte("hello"))
+	for _, own := range []string{".glancefs", ".glancefs/tmp"} {
+		info, err := os.Stat(filepath.Join(dir, own))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := info.Mode(), os.ModeDir|os.ModeSticky|0o777; got != want {
+			t.Errorf("mode of %s: %v, want %v", own, got, want)
+		}
+	}
+}

@@ -103,7 +103,8 @@ func control(f *os.File, fn func(fd int) error) error {
 }
 
 // makeOwn makes one of glancefs' own directories. It gets the owner, group
-// and permissions of the datadir: who may add there may add through us.
+// and permissions of the datadir, its sticky bit too: who may add there may add
+// through us, and who may not remove another's file there may not here.
 func (d *datadir) makeOwn(dir string) error {
 	if err := d.check(); err != nil {
 		return err
@@ -121,7 +122,7 @@ func (d *datadir) makeOwn(dir string) error {
 			err = os.Chown(path, int(st.Uid), int(st.Gid))
 		}
 		if err == nil {
-			err = os.Chmod(path, os.FileMode(st.Mode&0o777))
+			err = unix.Chmod(path, st.Mode&0o1777)
 		}
 		if err != nil {
 			return fmt.Errorf("glancefs' own directory: %w", classify(err))

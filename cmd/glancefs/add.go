@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"glancefs/backends"
@@ -19,7 +19,7 @@ type addFlags struct {
 	configuration configFlags
 	store         string
 	algo          string
-	size          int64 // -1: not declared
+	size          string
 	checksum      string
 	multihash     string
 	signature     *signatureFlags
@@ -40,6 +40,9 @@ an image that is something else nothing is stored, and the status is 5.`,
 			return exactly("NAME", "FILE")(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := wantNotEmpty(cmd.Flags(), "store", "hashing-algo", "size", "checksum", "multihash"); err != nil {
+				return err
+			}
 			if err := o.signature.check(); err != nil {
 				return err
 			}
@@ -54,7 +57,7 @@ an image that is something else nothing is stored, and the status is 5.`,
 	o.configuration.addTo(flags)
 	flags.StringVar(&o.store, "store", "", "the `store`, instead of the default store")
 	flags.StringVar(&o.algo, "hashing-algo", "", "`algorithm` of the multihash, instead of the configuration's")
-	flags.Int64Var(&o.size, "size", -1, "the `bytes` that have to come")
+	flags.StringVar(&o.size, "size", "", "the `bytes` that have to come")
 	flags.StringVar(&o.checksum, "checksum", "", "the md5 that the image has to have, in `hex`")
 	flags.StringVar(&o.multihash, "multihash", "", "the multihash that the image has to have, in `hex`")
 	o.signature = addSignatureFlags(cmd)
@@ -131,10 +134,21 @@ func (o *addFlags) add(ctx context.Context, in *backends.Instance, name string, 
 	return describe(context.WithoutCancel(ctx), in, img)
 }
 
+// wantNotEmpty refuses flags that are given without a value: a script whose
+// variable is empty would go unchecked.
+func wantNotEmpty(flags *pflag.FlagSet, names ...string) error {
+	for _, name := range names {
+		if flags.Changed(name) && flags.Lookup(name).Value.String() == "" {
+			return usageErrorf("--%s is empty", name)
+		}
+	}
+	return nil
+}
+
 // declare tells the add what the image has to be.
 func (o *addFlags) declare(a *backends.Add, algo string) error {
-	if o.size != -1 {
-		if _, err := a.Declare(backends.KeySize, strconv.FormatInt(o.size, 10)); err != nil {
+	if o.size != "" {
+		if _, err := a.Declare(backends.KeySize, o.size); err != nil {
 			return err
 		}
 	}

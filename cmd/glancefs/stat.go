@@ -115,7 +115,7 @@ func (s imageStat) print(w io.Writer) error {
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]string{
-		{"STORE", s.Store}, {"NAME", printable(s.Name)}, {"LOCATION", s.Location},
+		{"STORE", s.Store}, {"NAME", printable(s.Name)}, {"LOCATION", printable(s.Location)},
 		{"SIZE", strconv.FormatInt(s.Size, 10)}, {"MTIME", s.Mtime.Format(time.RFC3339)},
 		{"CHECKSUM", s.Checksum}, {"MULTIHASH", s.Multihash}, {"HASHING_ALGO", s.HashingAlgo},
 		{"METADATA", string(metadata)},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -31,7 +32,7 @@ func (s *openedStores) store(name string) (*backends.Instance, error) {
 	for _, in := range s.set.Instances() {
 		names = append(names, in.Name())
 	}
-	return nil, &statusError{errors.New("no store is named " + printable(name) + "; there are " + strings.Join(names, ", ")), statusNotFound}
+	return nil, &statusError{errors.New("no store is named " + strconv.Quote(name) + "; there are " + strings.Join(names, ", ")), statusNotFound}
 }
 
 // target finds what an argument URI|STORE/NAME means. store is --store.
