@@ -130,34 +130,34 @@ func TestForeignImports(t *testing.T) {
 		cobra  = "github.com/spf13/"
 	)
 	rules := []struct {
-		library string
-		only    []string // where it may be used; nil: see never
-		never   []string
+		module string
+		only   []string // where it may be used; nil: see never
+		never  []string
 	}{
-		{library: ceph, only: []string{"backends/rbd"}},
-		{library: fuse, only: []string{"fsnode"}},
-		{library: cobra, only: []string{"cmd/glancefs"}},
-		{library: logrus, never: []string{"config", "digest"}},
-		{library: "C", only: []string{}}, // cgo is go-ceph's affair
+		{module: ceph, only: []string{"backends/rbd"}},
+		{module: fuse, only: []string{"fsnode"}},
+		{module: cobra, only: []string{"cmd/glancefs"}},
+		{module: logrus, never: []string{"config", "digest"}},
+		{module: "C", only: []string{}}, // cgo is go-ceph's affair
 	}
 	used := make(map[string]bool)
 	for _, p := range listPackages(t, "ceph") {
 		from := strings.TrimPrefix(p.ImportPath, "glancefs/")
 		for _, imp := range p.Imports {
 			for _, r := range rules {
-				if imp != r.library && (r.library == "C" || !strings.HasPrefix(imp, r.library)) {
+				if imp != r.module && (r.module == "C" || !strings.HasPrefix(imp, r.module)) {
 					continue
 				}
-				used[r.library] = true
+				used[r.module] = true
 				if r.only != nil && !slices.Contains(r.only, from) || slices.Contains(r.never, from) {
 					t.Errorf("%s imports %s", from, imp)
 				}
 			}
 		}
 	}
-	for _, library := range []string{ceph, fuse, logrus, cobra} {
-		if !used[library] {
-			t.Errorf("nothing imports %s…: this test checks nothing", library)
+	for _, module := range []string{ceph, fuse, logrus, cobra} {
+		if !used[module] {
+			t.Errorf("nothing imports %s…: this test checks nothing", module)
 		}
 	}
 	for _, p := range listPackages(t, "") {
