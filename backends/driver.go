@@ -3,6 +3,7 @@ package backends
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/sirupsen/logrus"
 )
@@ -34,7 +35,12 @@ type Opening struct {
 	Reserved    bool                // one of Glance's own stores: never create anything for it
 	ReadOnly    bool                // nothing is ever written
 	SyncOnClose bool                // Commit makes durable
-	Log         *logrus.Entry       // for what no error can carry
+
+	// The deadlines that the caller sets to the contexts of the calls; for a
+	// service that has its own.
+	ConnectTimeout, RequestTimeout time.Duration
+
+	Log *logrus.Entry // for what no error can carry
 }
 
 // Capability is glance_store's capability bit mask

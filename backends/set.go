@@ -203,6 +203,9 @@ func openInstance(ctx context.Context, cfg Config, sc StoreConfig, drv *Driver) 
 			ReadOnly:    in.opts.ReadOnly,
 			SyncOnClose: cfg.SyncOnClose,
 			Log:         in.log,
+
+			ConnectTimeout: in.opts.ConnectTimeout,
+			RequestTimeout: in.opts.RequestTimeout,
 		})
 		return &attempt{store: store, faults: split(err)}
 	}

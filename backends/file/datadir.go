@@ -91,7 +91,7 @@ func faultOrDown(err error, format string, args ...any) error {
 	if errors.Is(err, backends.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, unix.EIO) {
 		return err
 	}
-	return misconfigured(format, args...)
+	return backends.Misconfigured(format, args...)
 }
 
 // makeTraversable gives the datadir the permission bits that the images'
@@ -119,11 +119,11 @@ func (d *datadir) checkLocked() error {
 	info, err := os.Stat(d.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &classified{errGone, unavailable("the datadir %s is not there", d.path)}
+		return backends.Classify(errGone, unavailable("the datadir %s is not there", d.path))
 	case err != nil:
 		return classify(err)
 	case !info.IsDir():
-		return misconfigured("the datadir %s is not a directory", d.path)
+		return backends.Misconfigured("the datadir %s is not a directory", d.path)
 	case info.Sys().(*syscall.Stat_t).Dev == d.mount.dev:
 		return nil
 	}
