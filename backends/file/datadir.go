@@ -87,7 +87,7 @@ func makeDatadir(path string) error {
 // faultOrDown makes the error of a datadir that can't be used: one that is
 // down comes back, anything else is for the operator to change.
 func faultOrDown(err error, format string, args ...any) error {
-	err = classify(err)
+	err = backends.ClassifyErrno(err)
 	if errors.Is(err, backends.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, unix.EIO) {
 		return err
 	}
@@ -121,7 +121,7 @@ func (d *datadir) checkLocked() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return backends.Classify(errGone, unavailable("the datadir %s is not there", d.path))
 	case err != nil:
-		return classify(err)
+		return backends.ClassifyErrno(err)
 	case !info.IsDir():
 		return backends.Misconfigured("the datadir %s is not a directory", d.path)
 	case info.Sys().(*syscall.Stat_t).Dev == d.mount.dev:
@@ -129,7 +129,7 @@ func (d *datadir) checkLocked() error {
 	}
 	now, err := mountOf(d.path)
 	if err != nil {
-		return classify(err)
+		return backends.ClassifyErrno(err)
 	}
 	if isBelow(d.mount.point, now.point) {
 		return unavailable("the datadir %s was on the %s at %s, which is not mounted now", d.path, d.mount.fsType, d.mount.point)
