@@ -24,6 +24,7 @@ import (
 	"glancefs/backends"
 	"glancefs/backends/file"
 	"glancefs/backends/memory"
+	"glancefs/backends/rbd"
 )
 
 // Drivers returns every driver. This list is the one place outside its own
@@ -32,5 +33,6 @@ func Drivers() []backends.Driver {
 	return []backends.Driver{
 		file.Driver(),
 		memory.Driver(),
+		rbd.Driver(),
 	}
 }
