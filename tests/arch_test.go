@@ -64,6 +64,7 @@ var arrows = []struct {
 	{"backends/storetest", []string{"backends", "digest"}},
 	{"backends/*", []string{"backends"}}, // a driver: no other one, and it never hashes
 	{"tests", nil},
+	{"tests/ceph", []string{"tests/need"}},
 	{"tests/signed", []string{"tests/need"}},
 	{"tests/*", nil},
 	{"tests/*/*", nil},
@@ -71,7 +72,7 @@ var arrows = []struct {
 }
 
 // testArrows are what tests may import beyond that. Every test may use
-// storetest, the store in memory, tests/need and tests/signed.
+// storetest, the store in memory, and the packages that set a scene.
 var testArrows = map[string][]string{
 	"backends": {"config"}, // options as they are in a file
 	"fsnode":   {"config"},
@@ -114,7 +115,7 @@ func TestArrows(t *testing.T) {
 			from := strings.TrimPrefix(p.ImportPath, "glancefs/")
 			allowed := allowedArrows(t, from)
 			checkArrows(t, from, p.Imports, allowed)
-			inTests := slices.Concat(allowed, testArrows[from], []string{"backends/storetest", "backends/memory", "tests/need", "tests/signed"})
+			inTests := slices.Concat(allowed, testArrows[from], []string{"backends/storetest", "backends/memory", "tests/need", "tests/signed", "tests/ceph"})
 			checkArrows(t, from, p.TestImports, inTests)
 			checkArrows(t, from, p.XTestImports, inTests)
 		}
