@@ -74,73 +74,77 @@ func TestUser(t *testing.T) {
 	}
 }
 
-// TestQuota fills a pool beyond its quota and lifts the quota.
+// TestQuota fills a pool beyond its quota, and lifts the quota.
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
 	pool := c.Pool(t)
-	write := func(object string) error {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, err := c.Try(ctx, "rados", "--pool", pool, "put", object, "ceph.go")
+	put := func(ctx context.Context) error {
+		_, err := c.Try(ctx, "rados", "--pool", pool, "put", "object", "ceph.go")
 		return err
 	}
 	c.Quota(t, pool, 1)
-	if c.full(t, pool) {
-		t.Error("full while it is empty")
-	}
-	if err := write("first"); err != nil {
+	if err := put(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	c.WaitFull(t, pool)
-	if err := write("second"); err == nil {
-		t.Error("wrote to a full pool")
-	}
+	hangs(t, put) // librados waits for space, unless it is told not to
 	c.Quota(t, pool, 0)
 	c.WaitNotFull(t, pool)
-	c.Run(t, "rados", "--pool", pool, "put", "third", "ceph.go")
-}
-
-// hangs fails the test if a write to the cluster comes to an end.
-func (c *Cluster) hangs(t *testing.T) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	if err := c.serves(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a write ended: %v", err)
+	if err := put(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
-// TestOSD stops, continues, kills and starts the OSD, and leaves it to the
-// end of a test to restore it.
+// hangs fails the test if a call comes to an end.
+func hangs(t *testing.T, call func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if err := call(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("does not hang: %v", err)
+	}
+}
+
+// TestOSD stops, continues, kills and starts the OSD.
 func TestOSD(t *testing.T) {
 	t.Parallel()
 	c := New(t)
 	c.StopOSD(t)
-	c.hangs(t)
+	hangs(t, c.serves)
 	c.ContinueOSD(t)
+	c.wantServes(t)
 	c.KillOSD(t)
-	c.hangs(t)
+	hangs(t, c.serves)
 	c.StartOSD(t)
+	c.wantServes(t)
+}
+
+// TestMon kills and starts the monitor.
+func TestMon(t *testing.T) {
+	t.Parallel()
+	c := New(t)
+	c.KillMon(t)
+	hangs(t, c.serves)
+	c.StartMon(t)
+	c.wantServes(t)
+}
+
+// TestRestores: what a test breaks, its end restores.
+func TestRestores(t *testing.T) {
+	t.Parallel()
+	c := New(t)
 	for name, breaks := range map[string]func(*testing.T){
 		"stopped":            func(t *testing.T) { c.StopOSD(t) },
 		"killed":             func(t *testing.T) { c.KillOSD(t) },
 		"stopped and killed": func(t *testing.T) { c.StopOSD(t); c.KillOSD(t) },
+		"all":                func(t *testing.T) { c.StopOSD(t); c.KillMon(t) },
 	} {
-		t.Run(name, func(t *testing.T) {
-			breaks(t)
-		})
-		c.wantServes(t)
+		t.Run(name, breaks)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		if err := c.serves(ctx); err != nil {
+			t.Errorf("after %s: %v", name, err)
+		}
+		cancel()
 	}
-}
-
-// TestMon does to the monitor what TestOSD does to the OSD.
-func TestMon(t *testing.T) {
-	t.Parallel()
-	c := New(t)
-	t.Run("killed", func(t *testing.T) {
-		c.KillMon(t)
-		c.hangs(t)
-	})
-	c.wantServes(t)
 }

@@ -11,6 +11,7 @@ import (
 	mathrand "math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,10 +94,10 @@ func (c *Cluster) writeFiles() (osdUUID string, err error) {
 	}
 	c.fsid, osdUUID = newUUID(), newUUID()
 	admin, osd := newKey(), newKey()
-	keyring := keyringOf("mon.", newKey(), "mon 'allow *'") +
-		keyringOf("client.admin", admin, "mon 'allow *'", "osd 'allow *'", "mgr 'allow *'") +
-		keyringOf("mgr.x", newKey(), "mon 'allow profile mgr'", "osd 'allow *'") +
-		keyringOf("osd.0", osd, "mon 'allow profile osd'", "mgr 'allow profile osd'", "osd 'allow *'")
+	keyring := keyringOf("mon.", newKey(), "mon", "allow *") +
+		keyringOf("client.admin", admin, "mon", "allow *", "osd", "allow *", "mgr", "allow *") +
+		keyringOf("mgr.x", newKey(), "mon", "allow profile mgr", "osd", "allow *") +
+		keyringOf("osd.0", osd, "mon", "allow profile osd", "mgr", "allow profile osd", "osd", "allow *")
 	for name, text := range map[string]string{
 		"ceph.conf":     c.clientConf(c.in("admin.keyring")),
 		"admin.keyring": keyringOf("client.admin", admin),
@@ -128,9 +129,10 @@ keyring = %s
 `, c.fsid, c.address(), keyring)
 }
 
-// daemonConf is what the daemons have beyond that. Without modules the manager
-// is up in no time. The intervals, in seconds, are far below the defaults:
-// a test waits for them.
+// daemonConf is what the daemons have beyond that. The manager finds none of
+// its modules in Python, which take seconds to load (`ceph health` says so). The
+// intervals at the end, in seconds, are those that a test waits for. WPQ is the
+// scheduler that does not begin with a benchmark of the disk.
 const daemonConf = `
 auth allow insecure global id reclaim = false
 admin socket =
@@ -169,13 +171,12 @@ mon client hunt interval = 1
 mon client hunt interval max multiple = 1
 `
 
-// keyringOf is an entry of a keyring; caps are like "mon 'profile rbd'".
+// keyringOf is an entry of a keyring, with capabilities in pairs.
 func keyringOf(entity, key string, caps ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[%s]\n\tkey = %s\n", entity, key)
-	for _, c := range caps {
-		service, rule, _ := strings.Cut(c, " ")
-		fmt.Fprintf(&b, "\tcaps %s = \"%s\"\n", service, strings.Trim(rule, "'"))
+	for pair := range slices.Chunk(caps, 2) {
+		fmt.Fprintf(&b, "\tcaps %s = %q\n", pair[0], pair[1])
 	}
 	return b.String()
 }

@@ -11,9 +11,11 @@ import (
 const probe = "probe"
 
 // serves waits until the cluster takes a write: the tool waits for that. It
-// asks every 0.1 s, not 5 s, whether the OSD is up.
+// asks for a new map every 0.1 s, not 5 s, while no OSD is up, and after 0.5 s,
+// not 10 s, when the one it knows does not answer.
 func (c *Cluster) serves(ctx context.Context) error {
-	_, err := c.Try(ctx, "rados", "--objecter-tick-interval", "0.1", "--pool", probe, "put", "probe", os.DevNull)
+	_, err := c.Try(ctx, "rados", "--objecter-tick-interval", "0.1", "--objecter-timeout", "0.5",
+		"--pool", probe, "put", "probe", os.DevNull)
 	return err
 }
 
@@ -27,21 +29,17 @@ func (c *Cluster) wantServes(t testing.TB) {
 	}
 }
 
-// StopOSD stops the OSD as a hanging machine would (SIGSTOP): its connections
-// stay and nobody answers. The test's end continues it.
+// StopOSD stops the OSD as a machine that hangs (SIGSTOP): its connections
+// stay, and nobody answers. The end of the test restores the cluster.
 func (c *Cluster) StopOSD(t testing.TB) {
 	t.Helper()
+	t.Cleanup(func() { c.restore(t) })
 	c.signalOSD(t, syscall.SIGSTOP)
-	t.Cleanup(func() { c.ContinueOSD(t) })
 }
 
-// ContinueOSD lets a stopped OSD go on, and waits until it serves. It does
-// nothing to one that is not stopped.
+// ContinueOSD lets a stopped OSD go on, and waits until it serves.
 func (c *Cluster) ContinueOSD(t testing.TB) {
 	t.Helper()
-	if c.osd.cmd == nil {
-		return // killed meanwhile
-	}
 	c.signalOSD(t, syscall.SIGCONT)
 	c.wantServes(t)
 }
@@ -49,44 +47,54 @@ func (c *Cluster) ContinueOSD(t testing.TB) {
 func (c *Cluster) signalOSD(t testing.TB, signal syscall.Signal) {
 	t.Helper()
 	if err := c.osd.cmd.Process.Signal(signal); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v\n%s", err, c.logs())
 	}
 }
 
-// KillOSD kills the OSD. The test's end starts it again.
+// KillOSD kills the OSD. The end of the test restores the cluster.
 func (c *Cluster) KillOSD(t testing.TB) {
 	t.Helper()
+	t.Cleanup(func() { c.restore(t) })
 	c.osd.kill()
-	t.Cleanup(func() { c.StartOSD(t) })
 }
 
-// StartOSD starts the OSD if it is killed, and waits until it serves.
+// StartOSD starts a killed OSD, and waits until it serves.
 func (c *Cluster) StartOSD(t testing.TB) {
 	t.Helper()
-	c.restart(t, c.osd)
+	c.startDaemon(t, c.osd)
+	c.wantServes(t)
 }
 
-// KillMon kills the monitor. The test's end starts it again.
+// KillMon kills the monitor. The end of the test restores the cluster.
 func (c *Cluster) KillMon(t testing.TB) {
 	t.Helper()
+	t.Cleanup(func() { c.restore(t) })
 	c.mon.kill()
-	t.Cleanup(func() { c.StartMon(t) })
 }
 
-// StartMon starts the monitor if it is killed, and waits until the cluster
-// serves.
+// StartMon starts a killed monitor, and waits until it serves.
 func (c *Cluster) StartMon(t testing.TB) {
 	t.Helper()
-	c.restart(t, c.mon)
+	c.startDaemon(t, c.mon)
+	c.Run(t, "ceph", "mon", "stat")
 }
 
-func (c *Cluster) restart(t testing.TB, d *daemon) {
+func (c *Cluster) startDaemon(t testing.TB, d *daemon) {
 	t.Helper()
-	if d.cmd != nil {
-		return
-	}
 	if err := d.start(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// restore undoes all of the above, whatever of it was done, and waits until
+// the cluster serves.
+func (c *Cluster) restore(t testing.TB) {
+	t.Helper()
+	for _, d := range []*daemon{c.mon, c.osd} {
+		if !d.runs() {
+			c.startDaemon(t, d)
+		}
+	}
+	c.signalOSD(t, syscall.SIGCONT)
 	c.wantServes(t)
 }

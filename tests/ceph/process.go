@@ -53,8 +53,10 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 type daemon struct {
 	program, id string
 	conf, log   string
-	cmd         *exec.Cmd // nil: it does not run
+	cmd         *exec.Cmd // nil: not started, or killed
 }
+
+func (d *daemon) runs() bool { return d.cmd != nil }
 
 // start starts the daemon, which need not serve yet.
 func (d *daemon) start() error {
@@ -75,7 +77,7 @@ func (d *daemon) start() error {
 // kill ends the daemon as a crash would, also one that is stopped, and waits
 // until it is gone.
 func (d *daemon) kill() {
-	if d.cmd == nil {
+	if !d.runs() {
 		return
 	}
 	_ = d.cmd.Process.Kill() // fails if it has ended by itself
@@ -93,7 +95,7 @@ type sweeper struct {
 // the kernel closes with this process, and then a second for the daemons to
 // die of their signal.
 func sweep(dir string) (*sweeper, error) {
-	cmd := exec.Command("sh", "-c", `cat; sleep 1; rm -rf "$1"`, "sh", dir)
+	cmd := exec.Command("sh", "-c", `read _; sleep 1; rm -rf "$1"`, "sh", dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a ^C is not for it
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -105,6 +107,6 @@ func sweep(dir string) (*sweeper, error) {
 // dismiss ends the sweeper: the folder is removed already.
 func (s *sweeper) dismiss() {
 	_ = s.cmd.Process.Kill()
-	_ = s.stdin.Close() // cat, its child, ends too
+	_ = s.stdin.Close()
 	_ = s.cmd.Wait()
 }
