@@ -11,7 +11,7 @@ import (
 
 var listTests = []test{
 	{name: "empty", run: listEmpty},
-	{name: "thousand", run: listThousand},
+	{name: "many", run: listMany},
 	{name: "stopped", run: listStopped},
 	{name: "cancelled", run: listCancelled},
 	{name: "calls from within", run: listNested},
@@ -24,8 +24,8 @@ func listEmpty(s *suite) {
 	}
 }
 
-func listThousand(s *suite) {
-	const images = 1000
+func listMany(s *suite) {
+	images := s.cfg.times(1000)
 	for i := range images {
 		s.add(fmt.Sprintf("image-%d", i), fmt.Append(nil, i))
 	}
@@ -120,7 +120,7 @@ func listChanging(s *suite) {
 		}
 		stopped <- err
 	}()
-	for range 50 {
+	for range s.cfg.times(50) {
 		listed := s.list()
 		for i := range 50 {
 			if name := fmt.Sprintf("image-%d", i); listed[name].Size != 10 {
