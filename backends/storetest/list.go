@@ -26,9 +26,7 @@ func listEmpty(s *suite) {
 
 func listMany(s *suite) {
 	images := s.cfg.times(1000)
-	for i := range images {
-		s.add(fmt.Sprintf("image-%d", i), fmt.Append(nil, i))
-	}
+	s.each(images, func(s *suite, i int) { s.add(fmt.Sprintf("image-%d", i), fmt.Append(nil, i)) })
 	listed := s.list()
 	if len(listed) != images {
 		s.Fatalf("%d images are listed, want %d", len(listed), images)
@@ -40,9 +38,7 @@ func listMany(s *suite) {
 }
 
 func (s *suite) addSome(images int) {
-	for i := range images {
-		s.add(fmt.Sprintf("image-%d", i), randomBytes(10, uint64(i)))
-	}
+	s.each(images, func(s *suite, i int) { s.add(fmt.Sprintf("image-%d", i), randomBytes(10, uint64(i))) })
 }
 
 // listStopped stops a listing: it returns that error, and not another call

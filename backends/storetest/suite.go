@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"testing"
 	"time"
@@ -55,6 +56,26 @@ func newSuite(t *testing.T, cfg Config) *suite {
 	s.ctx = ctx
 	s.use(cfg.New(t))
 	return s
+}
+
+// each runs fn for 0 to n-1, on a slow store all at once.
+func (s *suite) each(n int, fn func(s *suite, i int)) {
+	s.Helper()
+	ok := s.t.Run("each", func(t *testing.T) {
+		for i := range n {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				if s.cfg.Slow {
+					t.Parallel()
+				}
+				one := *s
+				one.t, one.tester = t, t
+				fn(&one, i)
+			})
+		}
+	})
+	if !ok {
+		s.Fatal("one of them failed")
+	}
 }
 
 // use goes on with another store.
