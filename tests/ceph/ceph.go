@@ -5,7 +5,7 @@
 //
 // A package's tests share the cluster of Start, which TestMain ends with Stop.
 // A test that breaks its cluster (StopOSD, KillMon, …) and runs beside others
-// takes one of its own from New: it is there after some 5 seconds.
+// takes one of its own from New: on two idle cores it is there after 4 seconds.
 package ceph
 
 import (

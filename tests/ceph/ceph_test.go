@@ -79,11 +79,15 @@ func TestQuota(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
 	pool := c.Pool(t)
+	file := filepath.Join(t.TempDir(), "data")
+	if err := os.WriteFile(file, make([]byte, 2<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	put := func(ctx context.Context) error {
-		_, err := c.Try(ctx, "rados", "--pool", pool, "put", "object", "ceph.go")
+		_, err := c.Try(ctx, "rados", "--pool", pool, "put", "object", file)
 		return err
 	}
-	c.Quota(t, pool, 1)
+	c.Quota(t, pool, 1<<20) // what RBD has in a new pool is less
 	if err := put(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -106,45 +110,46 @@ func hangs(t *testing.T, call func(context.Context) error) {
 	}
 }
 
-// TestOSD stops, continues, kills and starts the OSD.
-func TestOSD(t *testing.T) {
+// TestFailures breaks a cluster in each way; what a test does not restore its
+// end does.
+func TestFailures(t *testing.T) {
 	t.Parallel()
 	c := New(t)
-	c.StopOSD(t)
-	hangs(t, c.serves)
-	c.ContinueOSD(t)
-	c.wantServes(t)
-	c.KillOSD(t)
-	hangs(t, c.serves)
-	c.StartOSD(t)
-	c.wantServes(t)
-}
-
-// TestMon kills and starts the monitor.
-func TestMon(t *testing.T) {
-	t.Parallel()
-	c := New(t)
-	c.KillMon(t)
-	hangs(t, c.serves)
-	c.StartMon(t)
-	c.wantServes(t)
-}
-
-// TestRestores: what a test breaks, its end restores.
-func TestRestores(t *testing.T) {
-	t.Parallel()
-	c := New(t)
-	for name, breaks := range map[string]func(*testing.T){
-		"stopped":            func(t *testing.T) { c.StopOSD(t) },
-		"killed":             func(t *testing.T) { c.KillOSD(t) },
-		"stopped and killed": func(t *testing.T) { c.StopOSD(t); c.KillOSD(t) },
-		"all":                func(t *testing.T) { c.StopOSD(t); c.KillMon(t) },
+	for _, test := range []struct {
+		name  string
+		fails func(*testing.T)
+	}{
+		{"OSD stopped, continued", func(t *testing.T) {
+			c.StopOSD(t)
+			hangs(t, c.serves)
+			c.ContinueOSD(t)
+		}},
+		{"OSD killed, started", func(t *testing.T) {
+			c.KillOSD(t)
+			hangs(t, c.serves)
+			c.StartOSD(t)
+		}},
+		{"monitor killed, started", func(t *testing.T) {
+			c.KillMon(t)
+			hangs(t, c.serves)
+			c.StartMon(t)
+		}},
+		{"OSD stopped", func(t *testing.T) { c.StopOSD(t) }},
+		{"OSD stopped and killed", func(t *testing.T) { c.StopOSD(t); c.KillOSD(t) }},
+		{"all", func(t *testing.T) { c.KillOSD(t); c.KillMon(t) }},
 	} {
-		t.Run(name, breaks)
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		if err := c.serves(ctx); err != nil {
-			t.Errorf("after %s: %v", name, err)
-		}
-		cancel()
+		t.Run(test.name, test.fails)
+		serves(t, c)
+	}
+}
+
+// serves fails the test if the cluster takes no write soon: everything that
+// waits for it has waited already.
+func serves(t *testing.T, c *Cluster) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := c.serves(ctx); err != nil {
+		t.Error(err)
 	}
 }
