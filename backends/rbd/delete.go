@@ -70,10 +70,13 @@ func (s *Store) remove(ctx context.Context, c *cluster, name, id string) error {
 	if errors.Is(err, syscall.ENOTEMPTY) && s.opts.TrashInUse {
 		return s.trash(c, name, id)
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(err, c.reopen(name, id, restore))
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, syscall.EMLINK):
+		err = backends.Classify(backends.ErrBusy, fmt.Errorf("it is in a group: %w", err))
 	}
-	return nil
+	return errors.Join(err, c.reopen(name, id, restore))
 }
 
 // withdraw makes an image no image any more, or leaves it as it was.

@@ -3,10 +3,13 @@
 package rbd
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -29,6 +32,10 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
+	if part := os.Getenv(childEnv); part != "" {
+		children[part]()
+		return
+	}
 	code := m.Run()
 	ceph.Stop()
 	os.Exit(code)
@@ -41,11 +48,14 @@ type config struct {
 }
 
 // in makes a configuration for a pool of a cluster.
-func in(c *ceph.Cluster, pool string) *config {
+func in(c *ceph.Cluster, pool string) *config { return inConf(c.Conf(), pool) }
+
+// inConf is in with the path of a ceph.conf.
+func inConf(conf, pool string) *config {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	return &config{
-		options: options{ChunkSize: 8, Pool: pool, CephConf: c.Conf(), Timeout: -1},
+		options: options{ChunkSize: 8, Pool: pool, CephConf: conf, Timeout: -1},
 		opening: backends.Opening{
 			Name: "ceph", Log: logrus.NewEntry(log), SyncOnClose: true,
 			ConnectTimeout: 10 * time.Second, RequestTimeout: 20 * time.Second,
@@ -53,13 +63,22 @@ func in(c *ceph.Cluster, pool string) *config {
 	}
 }
 
-// open opens the store until the test ends.
-func (c *config) open(t testing.TB) *Store {
-	t.Helper()
+// start opens the store.
+func (c *config) start() (*Store, error) {
 	opts := c.options
 	opening := c.opening
 	opening.Options = &opts
-	store, err := Driver().Open(t.Context(), opening)
+	store, err := Driver().Open(context.Background(), opening)
+	if err != nil {
+		return nil, err
+	}
+	return store.(*Store), nil
+}
+
+// open opens the store until the test ends.
+func (c *config) open(t testing.TB) *Store {
+	t.Helper()
+	store, err := c.start()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +87,7 @@ func (c *config) open(t testing.TB) *Store {
 			t.Error(err)
 		}
 	})
-	return store.(*Store)
+	return store
 }
 
 var pools atomic.Int64 // made so far
@@ -187,4 +206,87 @@ func TestStoreThin(t *testing.T) {
 	conform(t, ceph.Start(t), func(c *config) { c.Thin, c.ChunkSize = true, 1 }, storetest.Config{
 		Groups: []string{"add", "read"},
 	})
+}
+
+// add adds an image.
+func add(t testing.TB, s *Store, name string, data []byte) backends.Image {
+	t.Helper()
+	img, err := tryAdd(s, name, data)
+	if err != nil {
+		t.Fatalf("add %s: %v", name, err)
+	}
+	return img
+}
+
+// tryAdd adds an image, or leaves nothing.
+func tryAdd(s *Store, name string, data []byte) (backends.Image, error) {
+	ctx := context.Background()
+	w, err := s.Create(ctx, name)
+	if err != nil {
+		return backends.Image{}, err
+	}
+	for rest := data; err == nil && len(rest) > 0; rest = rest[min(backends.ChunkSize, len(rest)):] {
+		err = w.Append(ctx, backends.Chunk{Data: rest[:min(backends.ChunkSize, len(rest))]})
+	}
+	var img backends.Image
+	if err == nil {
+		img, err = w.Commit(ctx, recordOf(data))
+	}
+	return img, errors.Join(err, w.Abort(ctx))
+}
+
+// recordOf makes a record for data; no test here compares its digests with
+// the bytes.
+func recordOf(data []byte) backends.Record {
+	return backends.Record{Size: int64(len(data)), Checksum: "0123", Multihash: "4567", HashingAlgo: "sha512"}
+}
+
+// randomBytes returns bytes that are the same each time.
+func randomBytes(size int) []byte {
+	data := make([]byte, size)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(data) // never fails
+	return data
+}
+
+// wantImage checks an image's bytes and that it has its record.
+func wantImage(t testing.TB, s *Store, name string, data []byte) {
+	t.Helper()
+	r, err := s.Open(t.Context(), name)
+	if err != nil {
+		t.Fatalf("open %s: %v", name, err)
+	}
+	defer r.Close()
+	got := make([]byte, len(data)+1)
+	n, err := r.ReadAt(t.Context(), got, 0)
+	if err != nil || !bytes.Equal(got[:n], data) {
+		t.Errorf("%s: %d bytes (%v), which are not the %d that were added", name, n, err, len(data))
+	}
+	if r.Image().Record == nil {
+		t.Errorf("%s has no record", name)
+	}
+}
+
+// wantIs fails the test unless err is target.
+func wantIs(t testing.TB, what string, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Fatalf("%s: %v, want %v", what, err, target)
+	}
+}
+
+// eventually waits until ok.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	const patience = 2 * time.Minute
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %v for %s", patience, what)
+		}
+	}
+}
+
+// wantClean waits until a pool has nothing but images.
+func wantClean(t testing.TB, s *Store) {
+	t.Helper()
+	eventually(t, "the pool to have nothing but images", func() bool { return len(leftovers(t, s)) == 0 })
 }

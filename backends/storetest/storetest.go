@@ -51,8 +51,8 @@ type Config struct {
 	LoseReply func(t *testing.T, s backends.Store) (lost <-chan struct{}, release func())
 
 	// Slow says that a call takes its time, whoever else calls: the tests
-	// run side by side, and repeat less.
-	Slow bool
+	// run side by side unless Alone says otherwise, and repeat less.
+	Slow, Alone bool
 
 	// Groups are the groups of tests to run; nil: all.
 	Groups []string
@@ -87,17 +87,20 @@ func Run(t *testing.T, cfg Config) {
 			continue
 		}
 		t.Run(group.name, func(t *testing.T) {
-			if cfg.Slow {
-				t.Parallel()
-			}
+			cfg.parallel(t)
 			for _, test := range group.tests {
 				t.Run(test.name, func(t *testing.T) {
-					if cfg.Slow {
-						t.Parallel()
-					}
+					cfg.parallel(t)
 					test.try(newSuite(t, cfg))
 				})
 			}
 		})
+	}
+}
+
+// parallel lets a test run beside others, if it may.
+func (c Config) parallel(t *testing.T) {
+	if c.Slow && !c.Alone {
+		t.Parallel()
 	}
 }

@@ -64,9 +64,7 @@ func (s *suite) each(n int, fn func(s *suite, i int)) {
 	ok := s.t.Run("each", func(t *testing.T) {
 		for i := range n {
 			t.Run(fmt.Sprint(i), func(t *testing.T) {
-				if s.cfg.Slow {
-					t.Parallel()
-				}
+				s.cfg.parallel(t)
 				one := *s
 				one.t, one.tester = t, t
 				fn(&one, i)
