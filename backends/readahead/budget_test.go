@@ -34,7 +34,7 @@ func TestBudget(t *testing.T) {
 		wg.Wait()
 		for i, s := range servers {
 			wantOnce(t, s)
-			if s.most < 2 {
+			if s.most() < 2 {
 				t.Errorf("reader %d: nothing was read ahead", i)
 			}
 		}
@@ -54,12 +54,12 @@ func TestFair(t *testing.T) {
 			t.Errorf("one reader alone has %d bytes", used)
 		}
 		var alone, together int
-		alone = first.most
+		alone = first.most()
 		for off := int64(0); off < 32*mib; off += 128 * kib {
 			read(t, a, 16*mib+off, 128*kib)
 			read(t, b, off, 128*kib)
 		}
-		together = second.most
+		together = second.most()
 		if alone < 2 || together < 2 {
 			t.Errorf("requests in flight: of one alone %d, of the second %d", alone, together)
 		}
@@ -105,8 +105,8 @@ func TestFloor(t *testing.T) {
 			most = max(most, good.Used())
 		}
 		wantOnce(t, alive)
-		if alive.most < 4 || most < 3*mib || most > 4*mib {
-			t.Errorf("the other one had %d requests in flight and %d bytes", alive.most, most)
+		if alive.most() < 4 || most < 3*mib || most > 4*mib {
+			t.Errorf("the other one had %d requests in flight and %d bytes", alive.most(), most)
 		}
 		if took := time.Since(start); took > time.Second {
 			t.Errorf("and took %v", took)

@@ -30,17 +30,17 @@ func TestFailedAhead(t *testing.T) {
 				r := s.open(t, share)
 				readAll(t, r, 0, mib, 128*kib)
 				synctest.Wait()
-				once := true // every fetch ahead of what is not there yet
-				s.fault = func(_ context.Context, q request) (int, error, bool) {
-					return answer.n, answer.err, !once || q.size() > 128*kib
-				}
+				s.change(func() {
+					s.fault = func(_ context.Context, q request) (int, error, bool) {
+						return answer.n, answer.err, q.off >= 8*mib || q.size() > 128*kib
+					}
+				})
 				readAll(t, r, mib, 6*mib, 128*kib)
-				once = false
 				_, err := r.ReadAt(t.Context(), make([]byte, 4096), 12*mib)
 				if !errors.Is(err, answer.want) {
 					t.Errorf("error %v, want %v", err, answer.want)
 				}
-				s.fault = nil
+				s.change(func() { s.fault = nil })
 				readAll(t, r, 6*mib, s.size, 128*kib)
 			})
 		})
@@ -62,7 +62,8 @@ func TestHangingAhead(t *testing.T) {
 		r := s.open(t, share)
 		readAll(t, r, 0, mib, 128*kib)
 		at := mib
-		for _, q := range s.requests { // the first that hangs
+		requests, _ := s.asked()
+		for _, q := range requests { // the first that hangs
 			if q.off > mib {
 				at = int(q.off)
 				break
@@ -120,7 +121,8 @@ func TestEnd(t *testing.T) {
 					t.Errorf("size %d, at %d: %d, %v; want %d", size, c.off, n, err, c.want)
 				}
 			}
-			for _, q := range s.requests {
+			requests, _ := s.asked()
+			for _, q := range requests {
 				if q.end > size || q.size() <= 0 {
 					t.Errorf("size %d: asked for %v", size, q)
 				}
@@ -136,16 +138,16 @@ func TestClose(t *testing.T) {
 		s, share := newServer(64*mib), newShare()
 		r := s.open(t, share)
 		readAll(t, r, 0, 8*mib, 128*kib)
-		s.latency = time.Minute
+		s.change(func() { s.latency = time.Minute })
 		readAll(t, r, 8*mib, 10*mib, 128*kib)
 		synctest.Wait()
-		if s.inFlight == 0 || share.Used() == 0 {
+		if s.inFlight() == 0 || share.Used() == 0 {
 			t.Fatal("nothing is under way")
 		}
 		start := time.Now()
 		r.Close()
-		if s.inFlight != 0 || time.Since(start) != 0 {
-			t.Errorf("after %v, %d fetches are under way", time.Since(start), s.inFlight)
+		if s.inFlight() != 0 || time.Since(start) != 0 {
+			t.Errorf("after %v, %d fetches are under way", time.Since(start), s.inFlight())
 		}
 		wantUsed(t, share, 0)
 	})
@@ -184,12 +186,12 @@ func TestLife(t *testing.T) {
 		r := readahead.New(life, readahead.Config{Fetch: s.fetch, Size: s.size, Block: block, Timeout: timeout, Share: share})
 		defer r.Close()
 		readAll(t, r, 0, 8*mib, 128*kib)
-		s.latency = time.Minute
+		s.change(func() { s.latency = time.Minute })
 		read(t, r, 8*mib, 128*kib)
 		end()
 		synctest.Wait()
-		if s.inFlight != 0 {
-			t.Errorf("%d fetches are under way", s.inFlight)
+		if s.inFlight() != 0 {
+			t.Errorf("%d fetches are under way", s.inFlight())
 		}
 	})
 }

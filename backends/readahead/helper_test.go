@@ -33,39 +33,47 @@ func (q request) size() int64 { return q.end - q.off }
 
 // server is a store with one image.
 type server struct {
-	size    int64
+	size int64
+
+	mu      sync.Mutex // guards the rest
 	latency time.Duration
 	rate    int64 // bytes a second of one request; 0: endless
 
 	// fault answers a request in the server's place, if it says so.
 	fault func(ctx context.Context, q request) (n int, err error, did bool)
 
-	mu       sync.Mutex
 	requests []request
-	inFlight int
-	most     int // were in flight at once
+	flying   int // requests in flight
+	peak     int // of them
+}
+
+// change changes how the server answers from now on.
+func (s *server) change(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
 }
 
 func (s *server) fetch(ctx context.Context, p []byte, off int64) (int, error) {
 	q := request{off, off + int64(len(p))}
 	s.mu.Lock()
 	s.requests = append(s.requests, q)
-	s.inFlight++
-	s.most = max(s.most, s.inFlight)
+	s.flying++
+	s.peak = max(s.peak, s.flying)
+	fault, took := s.fault, s.latency
+	if s.rate > 0 {
+		took += time.Duration(q.size() * int64(time.Second) / s.rate)
+	}
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
-		s.inFlight--
+		s.flying--
 		s.mu.Unlock()
 	}()
-	if s.fault != nil {
-		if n, err, did := s.fault(ctx, q); did {
+	if fault != nil {
+		if n, err, did := fault(ctx, q); did {
 			return n, err
 		}
-	}
-	took := s.latency
-	if s.rate > 0 {
-		took += time.Duration(q.size() * int64(time.Second) / s.rate)
 	}
 	wait := time.NewTimer(took)
 	defer wait.Stop()
@@ -85,6 +93,20 @@ func (s *server) asked() (requests []request, total int64) {
 		total += q.size()
 	}
 	return append(requests, s.requests...), total
+}
+
+// inFlight returns how many requests are in flight.
+func (s *server) inFlight() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.flying
+}
+
+// most returns how many were at once.
+func (s *server) most() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.peak
 }
 
 // largest returns the largest request that was made.

@@ -34,8 +34,8 @@ func TestSequential(t *testing.T) {
 						wg.Wait()
 					}
 					wantOnce(t, s)
-					if s.most <= parallel {
-						t.Errorf("nothing was read ahead: at most %d requests in flight", s.most)
+					if s.most() <= parallel {
+						t.Errorf("nothing was read ahead: at most %d requests in flight", s.most())
 					}
 					wantUsed(t, share, 0)
 				})
@@ -60,16 +60,17 @@ func TestGrows(t *testing.T) {
 				t.Errorf("%d bytes ahead", used)
 			}
 		}
-		if s.most > 8 {
-			t.Errorf("%d requests in flight", s.most)
+		if s.most() > 8 {
+			t.Errorf("%d requests in flight", s.most())
 		}
-		s.most = 0
+		s.change(func() { s.peak = 0 })
 		readAll(t, r, 32*mib, s.size, mib)
-		if s.most != 4 || s.largest() != block {
-			t.Errorf("at most %d requests in flight, the largest %d bytes; want 4, %d", s.most, s.largest(), block)
+		if s.most() != 4 || s.largest() != block {
+			t.Errorf("at most %d requests in flight, the largest %d bytes; want 4, %d", s.most(), s.largest(), block)
 		}
 		wantOnce(t, s)
-		for _, q := range s.requests {
+		requests, _ := s.asked()
+		for _, q := range requests {
 			if q.off/block != (q.end-1)/block {
 				t.Errorf("a request from %d to %d is of two blocks", q.off, q.end)
 			}
@@ -137,10 +138,11 @@ func TestJump(t *testing.T) {
 		if share.Used() < 4*block {
 			t.Errorf("%d bytes ahead before the jump", share.Used())
 		}
-		before := len(s.requests)
+		before, _ := s.asked()
 		read(t, r, 40*mib, 128*kib)
 		synctest.Wait()
-		if got := s.requests[before:]; len(got) != 1 || got[0] != (request{40 * mib, 40*mib + 128*kib}) {
+		after, _ := s.asked()
+		if got := after[len(before):]; len(got) != 1 || got[0] != (request{40 * mib, 40*mib + 128*kib}) {
 			t.Errorf("the jump asked for %v", got)
 		}
 		for i := range int64(33) {
@@ -188,8 +190,8 @@ func TestIdle(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		wantUsed(t, share, 0)
 		readAll(t, r, 4*mib+128*kib, 12*mib, 128*kib)
-		if s.most < 4 {
-			t.Errorf("at most %d requests in flight afterwards", s.most)
+		if s.most() < 4 {
+			t.Errorf("at most %d requests in flight afterwards", s.most())
 		}
 		time.Sleep(6 * time.Second)
 		wantUsed(t, share, 0)
