@@ -45,15 +45,12 @@ type claim struct {
 	used  int64
 }
 
-// fair returns how many bytes the reader may use, the other ones considered.
+// fair returns how far ahead the reader may be, the other ones considered,
+// in bytes.
 func (c *claim) fair() int64 {
-	c.share.budget.mu.Lock()
-	defer c.share.budget.mu.Unlock()
-	return c.fairLocked()
-}
-
-func (c *claim) fairLocked() int64 {
 	s, b := c.share, c.share.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	stores, readers := b.stores, s.readers
 	if s.used == 0 {
 		stores++
@@ -69,7 +66,7 @@ func (c *claim) take(n int64) bool {
 	s, b := c.share, c.share.budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c.used+n > c.fairLocked() || b.used+n > b.total && s.used+n > b.floor {
+	if b.used+n > b.total && s.used+n > b.floor {
 		return false
 	}
 	if s.used == 0 {

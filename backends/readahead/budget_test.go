@@ -42,31 +42,51 @@ func TestBudget(t *testing.T) {
 	})
 }
 
-// TestFair: a reader that comes later gets as much as the first.
+// TestFair: the memory is divided between the stores that are read, and then
+// between the readers of each.
 func TestFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		share := readahead.NewBudget(8*mib, mib).Share()
-		first, second := newServer(64*mib), newServer(64*mib)
-		a, b := first.open(t, share), second.open(t, share)
-		readAll(t, a, 0, 16*mib, 128*kib)
+		budget := readahead.NewBudget(8*mib, mib)
+		one, two := budget.Share(), budget.Share()
+		s := newServer(64 * mib)
+		s.rate = 10 * mib
+		readers := []*readahead.Reader{s.open(t, one), s.open(t, one), s.open(t, two)}
+		for off := int64(0); off < 16*mib; off += 128 * kib {
+			for _, r := range readers {
+				read(t, r, off, 128*kib)
+			}
+		}
 		synctest.Wait()
-		if used := share.Used(); used < 6*mib {
-			t.Errorf("one reader alone has %d bytes", used)
+		// A piece that is being read counts too.
+		for _, part := range []struct {
+			share *readahead.Share
+			want  int64
+		}{{one, 2 * 2 * mib}, {two, 4 * mib}} {
+			if used := part.share.Used(); used < part.want-mib || used > part.want+2*mib {
+				t.Errorf("%d bytes are in use, want about %d", used, part.want)
+			}
 		}
-		var alone, together int
-		alone = first.most()
-		for off := int64(0); off < 32*mib; off += 128 * kib {
-			read(t, a, 16*mib+off, 128*kib)
-			read(t, b, off, 128*kib)
+		for _, r := range readers {
+			r.Close()
 		}
-		together = second.most()
-		if alone < 2 || together < 2 {
-			t.Errorf("requests in flight: of one alone %d, of the second %d", alone, together)
+
+		alone := s.open(t, one)
+		readAll(t, alone, 0, 16*mib, 128*kib)
+		synctest.Wait()
+		if used := one.Used(); used < 6*mib {
+			t.Errorf("a reader that is alone again has %d bytes", used)
 		}
-		a.Close()
-		used := share.Used()
-		if used < 2*mib || used > 4*mib {
-			t.Errorf("the second has %d bytes of 8 MiB for two", used)
+	})
+}
+
+// TestSmallShare: who may have little has smaller pieces, not fewer.
+func TestSmallShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(16 * mib)
+		r := s.open(t, readahead.NewBudget(2*mib, mib).Share())
+		readAll(t, r, 0, s.size, 128*kib)
+		if s.most() < 4 {
+			t.Errorf("at most %d requests in flight", s.most())
 		}
 	})
 }

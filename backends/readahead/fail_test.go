@@ -36,6 +36,11 @@ func TestFailedAhead(t *testing.T) {
 					}
 				})
 				readAll(t, r, mib, 6*mib, 128*kib)
+				synctest.Wait()
+				requests, _ := s.asked()
+				if last := requests[len(requests)-1]; last.size() > 256*kib {
+					t.Errorf("after many failures, %d bytes were asked for at once", last.size())
+				}
 				_, err := r.ReadAt(t.Context(), make([]byte, 4096), 12*mib)
 				if !errors.Is(err, answer.want) {
 					t.Errorf("error %v, want %v", err, answer.want)
@@ -150,6 +155,13 @@ func TestClose(t *testing.T) {
 			t.Errorf("after %v, %d fetches are under way", time.Since(start), s.inFlight())
 		}
 		wantUsed(t, share, 0)
+
+		before, _ := s.asked() // a read that comes too late fetches nothing ahead
+		read(t, r, 10*mib, 128*kib)
+		readAll(t, r, 11*mib, 12*mib, 128*kib)
+		if after, _ := s.asked(); len(after)-len(before) != 9 {
+			t.Errorf("9 reads after the close asked %d times", len(after)-len(before))
+		}
 	})
 }
 

@@ -33,7 +33,8 @@ func (q request) size() int64 { return q.end - q.off }
 
 // server is a store with one image.
 type server struct {
-	size int64
+	size  int64
+	block int64 // what is best fetched at once
 
 	mu      sync.Mutex // guards the rest
 	latency time.Duration
@@ -72,6 +73,9 @@ func (s *server) fetch(ctx context.Context, p []byte, off int64) (int, error) {
 	}()
 	if fault != nil {
 		if n, err, did := fault(ctx, q); did {
+			if err != nil { // it goes on behind the reader's back
+				time.AfterFunc(time.Millisecond, func() { clear(p) })
+			}
 			return n, err
 		}
 	}
@@ -121,14 +125,16 @@ func (s *server) largest() (n int64) {
 // open opens the image, and closes it in the end.
 func (s *server) open(t testing.TB, share *readahead.Share) *readahead.Reader {
 	r := readahead.New(context.Background(), readahead.Config{
-		Fetch: s.fetch, Size: s.size, Block: block, Timeout: timeout, Share: share,
+		Fetch: s.fetch, Size: s.size, Block: s.block, Timeout: timeout, Share: share,
 	})
 	t.Cleanup(r.Close)
 	return r
 }
 
 // newServer makes a server of an image of size bytes, one millisecond away.
-func newServer(size int64) *server { return &server{size: size, latency: time.Millisecond} }
+func newServer(size int64) *server {
+	return &server{size: size, block: block, latency: time.Millisecond}
+}
 
 // newShare makes the share of a store that is alone, with memory enough.
 func newShare() *readahead.Share { return readahead.NewBudget(64*mib, 16*mib).Share() }

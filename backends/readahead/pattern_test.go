@@ -1,6 +1,7 @@
 package readahead_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"glancefs/backends/readahead"
 )
 
 // TestSequential: an image that is read from front to back, by requests that
@@ -38,6 +41,12 @@ func TestSequential(t *testing.T) {
 						t.Errorf("nothing was read ahead: at most %d requests in flight", s.most())
 					}
 					wantUsed(t, share, 0)
+					requests, _ := s.asked()
+					for _, q := range requests {
+						if q.size() > length && q.off/block != (q.end-1)/block {
+							t.Errorf("a request from %d to %d is of two blocks", q.off, q.end)
+						}
+					}
 				})
 			})
 		}
@@ -69,12 +78,6 @@ func TestGrows(t *testing.T) {
 			t.Errorf("at most %d requests in flight, the largest %d bytes; want 4, %d", s.most(), s.largest(), block)
 		}
 		wantOnce(t, s)
-		requests, _ := s.asked()
-		for _, q := range requests {
-			if q.off/block != (q.end-1)/block {
-				t.Errorf("a request from %d to %d is of two blocks", q.off, q.end)
-			}
-		}
 	})
 }
 
@@ -145,10 +148,113 @@ func TestJump(t *testing.T) {
 		if got := after[len(before):]; len(got) != 1 || got[0] != (request{40 * mib, 40*mib + 128*kib}) {
 			t.Errorf("the jump asked for %v", got)
 		}
-		for i := range int64(33) {
-			read(t, r, (62-i)*mib, 4*kib)
+		jump(t, r)
+		wantUsed(t, share, 0)
+	})
+}
+
+// jump reads so much elsewhere that a run near the start is given up.
+func jump(t *testing.T, r *readahead.Reader) {
+	t.Helper()
+	for i := range int64(33) {
+		read(t, r, (62-i)*mib, 4*kib)
+	}
+}
+
+// TestJumpEnds: with the jump, the fetches that are under way end.
+func TestJumpEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, share := newServer(64*mib), newShare()
+		r := s.open(t, share)
+		s.fault = hangAhead
+		readAll(t, r, 0, 384*kib, 128*kib)
+		synctest.Wait()
+		if s.inFlight() == 0 {
+			t.Error("nothing is under way")
+		}
+		jump(t, r)
+		synctest.Wait()
+		if n := s.inFlight(); n != 0 {
+			t.Errorf("%d fetches are under way", n)
 		}
 		wantUsed(t, share, 0)
+	})
+}
+
+// hangAhead is a fault: whatever is larger than 128 KiB hangs.
+func hangAhead(ctx context.Context, q request) (int, error, bool) {
+	if q.size() <= 128*kib {
+		return 0, nil, false
+	}
+	<-ctx.Done()
+	return 0, ctx.Err(), true
+}
+
+// TestStart: a run may begin with any of its reads.
+func TestStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(16 * mib)
+		r := s.open(t, newShare())
+		for _, i := range []int64{3, 0, 2, 1} {
+			read(t, r, 8*mib+i*128*kib, 128*kib)
+		}
+		synctest.Wait()
+		if s.largest() <= 128*kib {
+			t.Error("nothing was read ahead")
+		}
+	})
+}
+
+// TestSkips: what a run leaves out is freed when it has passed by.
+func TestSkips(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, share := newServer(64*mib), newShare()
+		r := s.open(t, share)
+		for i := range int64(48 * 8) {
+			if i%4 != 3 {
+				read(t, r, i*128*kib, 128*kib)
+			}
+		}
+		if used := share.Used(); used < 4*block || used > 6*block {
+			t.Errorf("%d bytes are in use", used)
+		}
+	})
+}
+
+// TestHops: however long a run was, when it hops it is none any more.
+func TestHops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, share := newServer(64*mib), newShare()
+		s.block = 256 * kib // so a run is remembered for 4 MiB
+		r := s.open(t, share)
+		readAll(t, r, 0, 48*mib, 128*kib)
+		for off := int64(49 * mib); off < 64*mib; off += mib {
+			read(t, r, off, 4*kib)
+		}
+		requests, _ := s.asked()
+		if last := requests[len(requests)-1]; last.size() != 4*kib {
+			t.Errorf("the last hop asked for %d bytes", last.size())
+		}
+	})
+}
+
+// TestNeighbours: a stream that runs into what another one has ahead does
+// not fetch it again.
+func TestNeighbours(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, share := newServer(64*mib), newShare()
+		r := s.open(t, share)
+		const second = 21*mib + 64*kib
+		readAll(t, r, second-mib, second, 128*kib)
+		readAll(t, r, 16*mib, 24*mib, 256*kib)
+		requests, _ := s.asked()
+		for i, q := range requests {
+			for _, other := range requests[:i] {
+				if q.end > second && other.off < q.end && q.off < other.end {
+					t.Errorf("%v was asked for, and %v", other, q)
+				}
+			}
+		}
 	})
 }
 

@@ -99,11 +99,9 @@ func (r *Reader) fill(ctx context.Context, p *piece) {
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case ctx.Err() == context.Canceled: // nobody wants it, which tells nothing
-	case p.err != nil || time.Since(began) > slow:
+	if p.err != nil || time.Since(began) > slow {
 		r.window = max(r.window/2, smallest)
-	default:
+	} else {
 		r.window = min(2*r.window, r.most())
 	}
 	if p.err != nil {

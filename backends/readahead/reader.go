@@ -36,8 +36,7 @@ type Reader struct {
 	cfg     Config
 	block   int64
 	life    context.Context // of the fetches ahead
-	end     context.CancelFunc
-	fetches sync.WaitGroup // ahead
+	fetches sync.WaitGroup  // ahead
 
 	mu       sync.Mutex // guards the rest
 	claim    claim
@@ -55,11 +54,11 @@ type Reader struct {
 func New(life context.Context, cfg Config) *Reader {
 	r := &Reader{
 		cfg:   cfg,
+		life:  life,
 		block: roomFor(max(cfg.Block, smallest)+1) / 2,
 		claim: claim{share: cfg.Share},
 	}
 	r.window = r.most()
-	r.life, r.end = context.WithCancel(life)
 	return r
 }
 
@@ -193,7 +192,6 @@ func (r *Reader) reset() {
 func (r *Reader) Close() {
 	r.mu.Lock()
 	r.closed = true
-	r.end()
 	if r.timer != nil {
 		r.timer.Stop()
 	}
