@@ -58,7 +58,7 @@ func (c *claim) fair() int64 {
 	if c.used == 0 {
 		readers++
 	}
-	return max(b.total/int64(stores), b.floor) / int64(readers)
+	return b.total / int64(stores) / int64(readers)
 }
 
 // take takes n bytes, if they can be had.

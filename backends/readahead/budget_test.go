@@ -79,6 +79,28 @@ func TestFair(t *testing.T) {
 	})
 }
 
+// TestLateReader: a reader that comes when another one has all the memory
+// gets its half.
+func TestLateReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		share := readahead.NewBudget(8*mib, mib).Share()
+		s := newServer(64 * mib)
+		first, second := s.open(t, share), s.open(t, share)
+		readAll(t, first, 0, 16*mib, 128*kib)
+		for off := int64(0); off < 32*mib; off += 128 * kib {
+			read(t, first, 16*mib+off, 128*kib)
+			read(t, second, off, 128*kib)
+		}
+		synctest.Wait()
+		both := share.Used()
+		first.Close()
+		used := share.Used()
+		if used < 3*mib || both-used < 3*mib {
+			t.Errorf("the second has %d bytes of %d", used, both)
+		}
+	})
+}
+
 // TestSmallShare: who may have little has smaller pieces, not fewer.
 func TestSmallShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

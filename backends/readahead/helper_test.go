@@ -73,8 +73,8 @@ func (s *server) fetch(ctx context.Context, p []byte, off int64) (int, error) {
 	}()
 	if fault != nil {
 		if n, err, did := fault(ctx, q); did {
-			if err != nil { // it goes on behind the reader's back
-				time.AfterFunc(time.Millisecond, func() { clear(p) })
+			if err != nil {
+				scribble(p, 50)
 			}
 			return n, err
 		}
@@ -87,6 +87,14 @@ func (s *server) fetch(ctx context.Context, p []byte, off int64) (int, error) {
 		return 0, context.Cause(ctx)
 	}
 	return copy(p, random()[off:]), nil
+}
+
+// scribble writes to the buffer of a read that has failed, as a store may
+// that did not notice.
+func scribble(p []byte, times int) {
+	if clear(p); times > 0 {
+		time.AfterFunc(time.Millisecond/2, func() { scribble(p, times-1) })
+	}
 }
 
 // asked returns the requests so far and how many bytes they asked for.

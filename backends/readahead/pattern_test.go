@@ -244,7 +244,7 @@ func TestNeighbours(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, share := newServer(64*mib), newShare()
 		r := s.open(t, share)
-		const second = 21*mib + 64*kib
+		const second = 21*mib + 256*kib
 		readAll(t, r, second-mib, second, 128*kib)
 		readAll(t, r, 16*mib, 24*mib, 256*kib)
 		requests, _ := s.asked()
