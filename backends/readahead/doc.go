@@ -11,8 +11,8 @@
 // was read, the first bytes do not wait for a whole block, and a random read
 // asks for its own bytes and no others.
 //
-// What is fetched ahead is a piece: a power of two of bytes, at most a block,
-// aligned to its size. A read takes its bytes from the pieces that have them,
+// What is fetched ahead is a piece: a power of two of bytes, at most a block
+// and 8 MiB, aligned to its size. A read takes its bytes from the pieces that have them,
 // waiting for those under way, and fetches the rest itself. A piece is freed
 // when it was read or passed by, when its run is given up, or when nobody has
 // read for some seconds. A piece that failed is gone: whoever wants its bytes

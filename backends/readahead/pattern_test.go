@@ -81,6 +81,22 @@ func TestGrows(t *testing.T) {
 	})
 }
 
+// TestBlock: what is fetched at once has limits, whatever the store wants.
+func TestBlock(t *testing.T) {
+	for _, c := range []struct{ block, want int64 }{
+		{0, 256 * kib}, {mib, mib}, {mib + 1, mib}, {2*mib - 1, mib}, {8 * mib, 8 * mib}, {32 * mib, 8 * mib},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newServer(96 * mib)
+			s.block = c.block
+			readAll(t, s.open(t, newShare()), 0, s.size, 128*kib)
+			if got := s.largest(); got != c.want {
+				t.Errorf("block of %d bytes: the largest request is %d, want %d", c.block, got, c.want)
+			}
+		})
+	}
+}
+
 // TestSlow: of a store that is slow, no more is asked for than it can send
 // within the deadline.
 func TestSlow(t *testing.T) {

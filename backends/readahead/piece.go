@@ -12,6 +12,10 @@ const (
 	// bytes.
 	smallest = 256 << 10
 
+	// largest is the most, in bytes: Glance's objects in Ceph. An rbd image
+	// may have objects of 32 MiB, of which four would be the whole budget.
+	largest = 8 << 20
+
 	// parallel is how many requests of one run are under way at once: what
 	// saturates one stream (see the package's comment).
 	parallel = 4

@@ -26,7 +26,7 @@ type Config struct {
 	Fetch func(ctx context.Context, p []byte, off int64) (int, error)
 
 	Size    int64         // of the image, in bytes
-	Block   int64         // what is best fetched at once, in bytes; rounded down to a power of two
+	Block   int64         // what is best fetched at once, in bytes; 256 KiB to 8 MiB, a power of two, or what is next below
 	Timeout time.Duration // of one fetch ahead
 	Share   *Share        // of the store
 }
@@ -55,7 +55,7 @@ func New(life context.Context, cfg Config) *Reader {
 	r := &Reader{
 		cfg:   cfg,
 		life:  life,
-		block: roomFor(max(cfg.Block, smallest)+1) / 2,
+		block: roomFor(min(max(cfg.Block, smallest), largest)+1) / 2,
 		claim: claim{share: cfg.Share},
 	}
 	r.window = r.most()
