@@ -87,7 +87,7 @@ func TestBlock(t *testing.T) {
 		{0, 256 * kib}, {mib, mib}, {mib + 1, mib}, {2*mib - 1, mib}, {8 * mib, 8 * mib}, {32 * mib, 8 * mib},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := newServer(96 * mib)
+			s := newServer(20 * c.want)
 			s.block = c.block
 			readAll(t, s.open(t, newShare()), 0, s.size, 128*kib)
 			if got := s.largest(); got != c.want {
