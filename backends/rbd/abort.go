@@ -35,12 +35,12 @@ func (w *writer) cleanUp() {
 	if w.cluster == nil {
 		return // none was made
 	}
-	defer w.cluster.leave()
-	if w.image != nil {
-		if err := w.image.Close(); err != nil { // gives up lock and watch
-			w.store.log.WithError(at("close", err)).WithField("image", w.name).Warn("the image under way is not closed well")
+	if w.image != nil { // with the lock, and the watch
+		if err := w.cluster.classify(at("close", w.image.Close())); err != nil {
+			w.store.log.WithError(err).WithField("image", w.name).Warn("the image under way could not be closed well")
 		}
 	}
+	w.cluster.leave()
 	if w.stage.Load() == committed {
 		return
 	}

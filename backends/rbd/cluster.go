@@ -20,8 +20,9 @@ type cluster struct {
 	fsid     string
 
 	link    *link
-	users   int  // guarded by link.mu, as retired is
+	users   int  // guarded by link.mu, as the rest is
 	retired bool // another connection takes its place, or the store is closed
+	ended   bool
 }
 
 // open opens the pool.
@@ -60,12 +61,9 @@ func (c *cluster) keep() {
 
 func (c *cluster) leave() {
 	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
 	c.users--
-	unused := c.retired && c.users == 0
-	c.link.mu.Unlock()
-	if unused {
-		c.shutdown()
-	}
+	c.endIfUnused()
 }
 
 // retire has the next call make another connection. This one ends with its
@@ -75,21 +73,28 @@ func (c *cluster) retire() {
 	if c.link.current == c {
 		c.link.current = nil
 	}
-	unused := !c.retired && c.users == 0
 	c.retired = true
+	c.endIfUnused()
 	c.link.mu.Unlock()
-	if unused {
-		c.shutdown()
+	c.link.lost(c)
+}
+
+// endIfUnused ends a connection that nobody uses or will use; link.mu is held.
+func (c *cluster) endIfUnused() {
+	if !c.retired || c.users > 0 || c.ended {
+		return
 	}
+	c.ended = true
+	c.link.ending.Go(func() {
+		c.pool.Destroy()
+		c.conn.Shutdown()
+	})
 }
 
-func (c *cluster) shutdown() {
-	c.pool.Destroy()
-	c.conn.Shutdown()
-}
-
-// classify says what the contract calls an error of the cluster. Without its
-// pool, or shut out by it, the connection is of no more use.
+// classify says what the contract calls an error of the cluster. A connection
+// without its pool, or shut out, is of no more use. One with a request that
+// took too long may keep a watch for ever that nobody wants: librados makes
+// it anew when the OSD is back, though the RBD image was closed meanwhile.
 func (c *cluster) classify(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOENT):
@@ -97,7 +102,7 @@ func (c *cluster) classify(err error) error {
 			c.retire()
 			return missing
 		}
-	case errors.Is(err, syscall.ESHUTDOWN): // another client has broken our lock
+	case errors.Is(err, syscall.ETIMEDOUT), errors.Is(err, syscall.ESHUTDOWN):
 		c.retire()
 	}
 	return backends.ClassifyErrno(err)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"strconv"
 
+	"github.com/ceph/go-ceph/rados"
 	"github.com/ceph/go-ceph/rbd"
 
 	"glancefs/backends"
@@ -47,6 +48,9 @@ func (s *Store) Create(ctx context.Context, name string) (backends.Writer, error
 func (w *writer) begin(c *cluster) error {
 	c.keep()
 	w.cluster = c
+	if err := c.makeTrash(); err != nil {
+		return err
+	}
 	w.current = ownPrefix + rand.Text()
 	if err := w.store.makeImage(c, w.current); err != nil {
 		return err
@@ -67,6 +71,16 @@ func (w *writer) begin(c *cluster) error {
 	}
 	w.current = w.name
 	return lock(img)
+}
+
+// makeTrash makes the RADOS object in which librbd notes each RBD image that
+// it removes (librbd/api/Image.cc): a full pool takes notes there, but can't
+// make the object, and would not let us remove what did not fit.
+func (c *cluster) makeTrash() error {
+	op := rados.CreateWriteOp()
+	defer op.Release()
+	op.Create(rados.CreateIdempotent)
+	return at("make the pool's list of trash", op.Operate(c.pool, "rbd_trash", rados.OperationNoFlag))
 }
 
 // makeImage makes an RBD image as glance_store does: format 2, and the

@@ -70,13 +70,20 @@ func (s *Store) remove(ctx context.Context, c *cluster, name, id string) error {
 	if errors.Is(err, syscall.ENOTEMPTY) && s.opts.TrashInUse {
 		return s.trash(c, name, id)
 	}
-	switch {
-	case err == nil, errors.Is(err, fs.ErrNotExist):
+	if err == nil {
 		return nil
-	case errors.Is(err, syscall.EMLINK):
+	}
+	if errors.Is(err, syscall.EMLINK) {
 		err = backends.Classify(backends.ErrBusy, fmt.Errorf("it is in a group: %w", err))
 	}
-	return errors.Join(err, c.reopen(name, id, restore))
+	back := c.reopen(name, id, restore)
+	if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(back, fs.ErrNotExist) {
+			return nil // somebody was faster
+		}
+		err = fmt.Errorf("%v, but it is there", err) // librbd misses something else
+	}
+	return errors.Join(err, back)
 }
 
 // withdraw makes an image no image any more, or leaves it as it was.

@@ -17,16 +17,25 @@ import (
 	"glancefs/tests/ceph"
 )
 
-// short is in with deadlines that a test can wait for.
-func short(c *ceph.Cluster, pool string) *config {
-	cfg := in(c, pool)
+// short is in with deadlines that a test can wait for, also those after which
+// librados asks where an OSD is now (5 and 10 s), and its next pause between
+// two attempts to find a monitor.
+func short(t testing.TB, c *ceph.Cluster, pool string) *config {
+	t.Helper()
+	text, err := os.ReadFile(c.Conf())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := t.TempDir() + "/ceph.conf"
+	write(t, conf, string(text)+"objecter tick interval = 0.5\nobjecter timeout = 1\nmon client hunt interval = 1\n")
+	cfg := inConf(conf, pool)
 	cfg.opening.ConnectTimeout, cfg.opening.RequestTimeout = 2*time.Second, 2*time.Second
 	return cfg
 }
 
-// deadline is the context of one call.
+// deadline is the context of one call, longer than librados takes to give up.
 func deadline(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -65,7 +74,7 @@ func TestStoreStalled(t *testing.T) {
 func TestDown(t *testing.T) {
 	t.Parallel()
 	c := ceph.New(t)
-	s := short(c, newPool(t, c)).open(t)
+	s := short(t, c, newPool(t, c)).open(t)
 	data := append(randomBytes(9<<20), make([]byte, 1<<20)...)
 	add(t, s, "image", data)
 	for _, how := range []struct {
@@ -80,7 +89,7 @@ func TestDown(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer w.Abort(context.Background())
+			defer w.Abort(deadline(t))
 			r, err := s.Open(t.Context(), "image")
 			if err != nil {
 				t.Fatal(err)
@@ -98,6 +107,7 @@ func TestDown(t *testing.T) {
 			wantIs(t, "abort", w.Abort(deadline(t)), context.DeadlineExceeded)
 
 			how.back(t)
+			eventually(t, "the store to work", func() bool { return s.Health(deadline(t)) == nil })
 			wantImage(t, s, "image", data)
 			wantProtected(t, s, "image")
 			wantClean(t, s)
@@ -112,7 +122,7 @@ func TestDown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer w.Abort(context.Background())
+		defer w.Abort(deadline(t))
 		c.KillMon(t)
 		// Bytes need no monitor; a snapshot does.
 		wantImage(t, s, "image", data)
@@ -121,9 +131,10 @@ func TestDown(t *testing.T) {
 		}
 		_, err = w.Commit(deadline(t), recordOf(data))
 		wantIs(t, "commit", err, context.DeadlineExceeded)
+		w.Abort(deadline(t)) // it may need the monitor
 		_, err = s.Space(deadline(t))
 		wantIs(t, "space", err, context.DeadlineExceeded)
-		other := short(c, s.opts.Pool).open(t)
+		other := short(t, c, s.opts.Pool).open(t)
 		_, err = other.Stat(deadline(t), "image")
 		wantIs(t, "stat of a new store", err, context.DeadlineExceeded)
 
@@ -147,7 +158,7 @@ func TestFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Abort(context.Background())
+	defer w.Abort(deadline(t))
 	c.Quota(t, s.opts.Pool, 5<<20)
 	c.WaitFull(t, s.opts.Pool)
 

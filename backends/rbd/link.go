@@ -21,9 +21,11 @@ import (
 // lost.
 type link struct {
 	opts            *options
-	connect, answer time.Duration // the deadlines of librados
+	connect, answer time.Duration  // the deadlines of librados
+	lost            func(*cluster) // told of each connection that is retired
+	ending          sync.WaitGroup // connections
 
-	mu      sync.Mutex // guards the rest, and the clusters' users and retired
+	mu      sync.Mutex // guards the rest, and what a cluster says
 	current *cluster   // nil: not connected
 	dialing chan struct{}
 	err     error // of the last attempt
@@ -35,8 +37,8 @@ type link struct {
 // loop over images must not become one over logins.
 const retryPause = time.Second
 
-func newLink(opts *options, in backends.Opening) *link {
-	l := &link{opts: opts, connect: in.ConnectTimeout, answer: in.RequestTimeout}
+func newLink(opts *options, in backends.Opening, lost func(*cluster)) *link {
+	l := &link{opts: opts, connect: in.ConnectTimeout, answer: in.RequestTimeout, lost: lost}
 	if opts.Timeout > 0 {
 		l.connect, l.answer = opts.Timeout, opts.Timeout
 	}
@@ -177,7 +179,8 @@ func (l *link) configure(conn *rados.Conn) error {
 
 func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }
 
-// close ends the connection when nobody uses it any more.
+// close ends the connection when nobody uses it any more, and waits for that
+// if nobody does.
 func (l *link) close() {
 	l.mu.Lock()
 	l.closed = true
@@ -186,4 +189,5 @@ func (l *link) close() {
 	if c != nil {
 		c.retire()
 	}
+	l.ending.Wait()
 }

@@ -8,40 +8,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"sync"
 
 	"github.com/ceph/go-ceph/rbd"
 
 	"glancefs/backends"
 )
 
-// readers holds the images that are open for reading: one RBD image for all
-// readers of an incarnation.
-type readers struct {
-	mu   sync.Mutex // guards the rest, and shared.users
-	open map[readerKey]*shared
-}
-
-type readerKey struct {
-	cluster     *cluster
-	incarnation string
-}
-
-// shared is an RBD image that is open for reading.
-type shared struct {
-	readerKey
-	image  *rbd.Image
-	object int64  // bytes of a RADOS object
-	header string // the RADOS object that knows the snapshots (cls_rbd.cc)
-	snap   string // the snapshot's key in its omap
-	users  int    // readers, and reads under way; 0: closed
-}
-
 // reader reads an image; see backends.Reader.
 type reader struct {
 	store *Store
 	told  backends.Image
-	*shared
+	*source
 }
 
 // Open opens a complete image for reading; see backends.Store.
@@ -67,59 +44,15 @@ func (s *Store) openReader(c *cluster, name string) (*reader, error) {
 	if err != nil {
 		return nil, errors.Join(at("ask for the size of the objects", err), img.Close())
 	}
-	sh := s.readers.share(&shared{
-		readerKey: readerKey{c, v.Incarnation},
-		image:     img,
-		object:    int64(info.Obj_size),
-		header:    "rbd_header." + v.id,
-		snap:      fmt.Sprintf("snapshot_%016x", v.snap),
+	src := s.sources.add(&source{
+		key:    v.Incarnation,
+		id:     v.id,
+		object: int64(info.Obj_size),
+		header: "rbd_header." + v.id,
+		snap:   fmt.Sprintf("snapshot_%016x", v.snap),
 	})
-	return &reader{store: s, told: v.Image, shared: sh}, nil
-}
-
-// share returns what all readers of an incarnation share: sh, or what they
-// have already; then it closes sh.
-func (r *readers) share(sh *shared) *shared {
-	r.mu.Lock()
-	old := r.open[sh.readerKey]
-	if old == nil {
-		old = sh
-		r.open[sh.readerKey] = sh
-		sh.cluster.keep()
-	}
-	old.users++
-	r.mu.Unlock()
-	if old != sh {
-		sh.image.Close() // nothing was written
-	}
-	return old
-}
-
-// take makes an RBD image stay open until another drop; false: it is closed.
-func (r *readers) take(sh *shared) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if sh.users == 0 {
-		return false
-	}
-	sh.users++
-	return true
-}
-
-// drop gives back what share or take gave, and closes what has no user.
-func (r *readers) drop(sh *shared) error {
-	r.mu.Lock()
-	sh.users--
-	unused := sh.users == 0
-	if unused {
-		delete(r.open, sh.readerKey)
-	}
-	r.mu.Unlock()
-	if !unused {
-		return nil
-	}
-	defer sh.cluster.leave()
-	return at("close", sh.image.Close())
+	s.sources.setOpen(src, newOpened(c, img))
+	return &reader{store: s, told: v.Image, source: src}, nil
 }
 
 func (r *reader) Image() backends.Image { return r.told }
@@ -133,37 +66,60 @@ func (r *reader) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	}
 	p = p[:min(int64(len(p)), r.told.Size-off)]
 	return backends.Pass(ctx, r.store.gate, func() (int, error) {
-		if !r.store.readers.take(r.shared) {
-			return 0, fs.ErrClosed
+		o, err := r.store.enterSource(r.source)
+		if err != nil {
+			return 0, err
 		}
-		defer r.store.readers.drop(r.shared)
-		n, err := r.read(p, off)
-		return n, r.cluster.classify(err)
+		defer r.store.sources.leave(r.source, o)
+		n, err := r.read(o, p, off)
+		return n, o.cluster.classify(err)
 	}, nil)
+}
+
+// enterSource returns the open RBD image of a source, which it opens again if
+// the connection was lost.
+func (s *Store) enterSource(src *source) (*opened, error) {
+	if o := s.sources.enter(src); o != nil {
+		return o, nil
+	}
+	c, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer c.leave()
+	img, err := rbd.OpenImageByIdReadOnly(c.pool, src.id, snapName)
+	if err != nil {
+		return nil, c.classify(at("open again", err))
+	}
+	s.sources.setOpen(src, newOpened(c, img))
+	if o := s.sources.enter(src); o != nil {
+		return o, nil
+	}
+	return nil, fs.ErrClosed
 }
 
 // read reads all of p. Of an RBD image that was deleted, the objects that are
 // gone read as zeros; as they go only after the snapshot has, zeros are
 // believed if it is still there afterwards.
-func (sh *shared) read(p []byte, off int64) (int, error) {
-	n, err := sh.image.ReadAt(p, off)
+func (src *source) read(o *opened, p []byte, off int64) (int, error) {
+	n, err := o.image.ReadAt(p, off)
 	if n < len(p) {
 		if err == nil || errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return n, at(fmt.Sprintf("read %d bytes at %d", len(p), off), err)
 	}
-	if sh.hasEmptyObject(p, off) {
-		return n, sh.checkSnap()
+	if src.hasEmptyObject(p, off) {
+		return n, src.checkSnap(o)
 	}
 	return n, nil
 }
 
 // hasEmptyObject tells whether what was read of one of the objects is all
 // zeros.
-func (sh *shared) hasEmptyObject(p []byte, off int64) bool {
+func (src *source) hasEmptyObject(p []byte, off int64) bool {
 	for len(p) > 0 {
-		n := min(int64(len(p)), sh.object-off%sh.object)
+		n := min(int64(len(p)), src.object-off%src.object)
 		if backends.IsZero(p[:n]) {
 			return true
 		}
@@ -174,8 +130,8 @@ func (sh *shared) hasEmptyObject(p []byte, off int64) bool {
 
 // checkSnap tells whether the snapshot is still there. librbd does not notice
 // in an RBD image that does not watch itself.
-func (sh *shared) checkSnap() error {
-	values, err := sh.cluster.pool.GetOmapValues(sh.header, "", sh.snap, 1)
+func (src *source) checkSnap(o *opened) error {
+	values, err := o.cluster.pool.GetOmapValues(src.header, "", src.snap, 1)
 	if err = at("look for the snapshot", err); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -185,4 +141,7 @@ func (sh *shared) checkSnap() error {
 	return nil
 }
 
-func (r *reader) Close() error { return r.store.readers.drop(r.shared) }
+func (r *reader) Close() error {
+	r.store.sources.drop(r.source)
+	return nil
+}

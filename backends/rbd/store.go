@@ -29,7 +29,7 @@ type Store struct {
 	log      *logrus.Entry
 	link     *link
 	gate     *backends.Gate
-	readers  readers
+	sources  sources
 
 	life  context.Context // of what goes on behind the calls
 	end   context.CancelFunc
@@ -57,10 +57,10 @@ func open(_ context.Context, in backends.Opening) (backends.Store, error) {
 		opts:     opts,
 		readOnly: in.ReadOnly,
 		log:      in.Log,
-		link:     newLink(opts, in),
 		gate:     backends.NewGate(threads),
-		readers:  readers{open: make(map[readerKey]*shared)},
+		sources:  sources{all: make(map[string]*source)},
 	}
+	s.link = newLink(opts, in, s.sources.close)
 	s.life, s.end = context.WithCancel(context.Background())
 	if err := s.link.check(); err != nil {
 		return nil, err

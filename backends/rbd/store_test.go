@@ -53,7 +53,11 @@ func in(c *ceph.Cluster, pool string) *config { return inConf(c.Conf(), pool) }
 // inConf is in with the path of a ceph.conf.
 func inConf(conf, pool string) *config {
 	log := logrus.New()
-	log.SetOutput(io.Discard)
+	if os.Getenv("RBDLOG") == "" {
+		log.SetOutput(io.Discard)
+	} else {
+		log.SetLevel(logrus.DebugLevel)
+	}
 	return &config{
 		options: options{ChunkSize: 8, Pool: pool, CephConf: conf, Timeout: -1},
 		opening: backends.Opening{
@@ -97,7 +101,7 @@ var pools atomic.Int64 // made so far
 func newPool(t testing.TB, c *ceph.Cluster) string {
 	t.Helper()
 	pool := fmt.Sprint("suite", pools.Add(1))
-	conn, err := newLink(&in(c, pool).options, in(c, pool).opening).prepare()
+	conn, err := newLink(&in(c, pool).options, in(c, pool).opening, nil).prepare()
 	if err == nil {
 		err = conn.Connect()
 	}

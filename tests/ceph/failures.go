@@ -1,10 +1,13 @@
 package ceph
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // probe is the pool to which this package writes to see whether it can.
@@ -35,6 +38,19 @@ func (c *Cluster) StopOSD(t testing.TB) {
 	t.Helper()
 	t.Cleanup(func() { c.restore(t) })
 	c.signalOSD(t, syscall.SIGSTOP)
+	status := fmt.Sprintf("/proc/%d/status", c.osd.cmd.Process.Pid)
+	for deadline := time.Now().Add(limit); ; time.Sleep(time.Millisecond) {
+		text, err := os.ReadFile(status)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text, []byte("State:\tT")) { // all of its threads have stopped
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the OSD does not stop:\n%s", text)
+		}
+	}
 }
 
 // ContinueOSD lets a stopped OSD go on, and waits until it serves.
