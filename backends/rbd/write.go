@@ -138,19 +138,23 @@ func (w *writer) send(ctx context.Context) error {
 	return nil
 }
 
-// grow makes the RBD image large enough for all bytes that came: twice as
-// large, so that an image of 1 TiB is resized 130 times.
+// grow makes the RBD image large enough for all bytes that came.
 func (w *writer) grow(ctx context.Context) error {
 	if w.next <= w.size {
 		return nil
 	}
-	step := min(w.size, growObjects<<w.store.opts.order())
-	size := max(w.size+step, w.next)
+	size := grown(w.size, w.next, w.store.opts.order())
 	err := w.call(ctx, func() error { return at("resize", w.image.Resize(uint64(size))) })
 	if err == nil {
 		w.size = size
 	}
 	return err
+}
+
+// grown is the next size of an RBD image that has size bytes and needs more:
+// twice as many, but at most growObjects of 1<<order bytes beyond.
+func grown(size, need int64, order int) int64 {
+	return max(size+min(size, growObjects<<order), need)
 }
 
 // call runs a call on the RBD image in the store's gate.
