@@ -72,9 +72,9 @@ func (s *Store) again(fn func(*cluster) error) {
 	}
 }
 
-// settle finishes what the writer or deleter of an RBD image, who is gone,
-// has begun: with its snapshot it is complete, and loses the mark; without,
-// it is removed.
+// settle finishes what the writer or deleter of an RBD image, who is gone or
+// has lost his connection, has begun: with its snapshot it is complete, and
+// loses the mark; without, it is removed.
 func (c *cluster) settle(name string) error {
 	img, err := rbd.OpenImage(c.pool, name, rbd.NoSnapshot)
 	if err != nil {
@@ -85,6 +85,9 @@ func (c *cluster) settle(name string) error {
 	}
 	m, err := readMark(img)
 	if err != nil || m == nil && !isOwnName(name) {
+		return errors.Join(err, img.Close())
+	}
+	if err := breakLock(img); err != nil {
 		return errors.Join(err, img.Close())
 	}
 	if _, err := img.GetSnapID(snapName); err == nil {

@@ -79,33 +79,25 @@ func (c *cluster) sweep(name string) (alive bool, err error) {
 	if err != nil {
 		return false, at("look for watchers", err)
 	}
-	if m != nil && m.gone() {
-		err = breakLock(img)
-	} else if len(watchers) > 0 {
+	if (m == nil || !m.gone()) && len(watchers) > 0 {
 		return true, nil
-	}
-	if err != nil {
-		return false, err
 	}
 	return false, c.settle(name)
 }
 
-// breakLock takes the exclusive lock from a process that is gone. Ceph then
-// shuts its client out, which ends its watch too.
+// breakLock takes the exclusive lock from who has it no use for any more.
+// Ceph then shuts that client out, which ends its watch too. Who may not do
+// that has to wait until the watch ends by itself.
 func breakLock(img *rbd.Image) error {
 	owners, err := img.LockGetOwners()
-	if err = at("look for the lock", err); errors.Is(err, fs.ErrNotExist) || isNoLock(err) {
-		return nil
-	} else if err != nil {
-		return err
+	if err = at("look for the lock", err); errors.Is(err, syscall.EINVAL) {
+		return nil // the RBD image has none as a feature
 	}
 	for _, owner := range owners {
-		if err := at("break the lock", img.LockBreak(rbd.LockModeExclusive, owner.Owner)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+		err = at("break the lock", img.LockBreak(rbd.LockModeExclusive, owner.Owner))
 	}
-	return nil
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
 }
-
-// isNoLock tells that an RBD image has no exclusive lock as a feature.
-func isNoLock(err error) bool { return errors.Is(err, syscall.EINVAL) }
