@@ -78,7 +78,7 @@ test: go buildtools testtools ## install what the tests need, and run them all
 
 .PHONY: soak
 soak: go testtools ## kill 1,000 writers, and add 4 GiB; takes long
-	go test -tags soak ./tests -run Soak -v -timeout 2h
+	tags='$(tags)'; go test -tags "soak$${tags:+,$$tags}" ./tests -run Soak -v -timeout 2h
 
 # The prerequisites.
 

@@ -4,7 +4,7 @@
 // of the daemon) fails the run.
 //
 // GLANCEFS_BINARY names a binary to test instead of one that is built here,
-// with the race detector.
+// with the race detector and the build tags that the tests were built with.
 package tests
 
 import (
@@ -12,11 +12,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"glancefs/tests/ceph"
 )
 
 var (
@@ -44,6 +47,7 @@ func run(m *testing.M) int {
 	os.Setenv("TMPDIR", work) // t.TempDir
 	os.Setenv("LC_ALL", "C")  // the tools' messages
 	code := m.Run()
+	ceph.Stop()
 	if left := leftovers(); len(left) > 0 {
 		fmt.Fprintln(os.Stderr, "FAIL: left over at the end of the run:\n"+strings.Join(left, "\n"))
 		return 1
@@ -55,7 +59,7 @@ func run(m *testing.M) int {
 // processes are found.
 func buildBinary() error {
 	binary = filepath.Join(work, "glancefs")
-	cmd := exec.Command("go", "build", "-race", "-o", binary, "glancefs/cmd/glancefs")
+	cmd := exec.Command("go", "build", "-race", "-tags", tags(), "-o", binary, "glancefs/cmd/glancefs")
 	if given := os.Getenv("GLANCEFS_BINARY"); given != "" {
 		cmd = exec.Command("cp", given, binary)
 	}
@@ -63,6 +67,18 @@ func buildBinary() error {
 		return fmt.Errorf("%v: %w\n%s", cmd.Args, err, out)
 	}
 	return nil
+}
+
+// tags are the build tags of the tests themselves, such as ceph.
+func tags() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "-tags" {
+				return s.Value
+			}
+		}
+	}
+	return ""
 }
 
 // leftovers lists the mounts, loop devices and processes of this run. A

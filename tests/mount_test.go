@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,6 +27,7 @@ type mount struct {
 	fastData, slowData string // the datadirs behind them
 	scratch            string // for sources and targets
 
+	binary   string
 	args     []string
 	attr     syscall.SysProcAttr
 	cmd      *exec.Cmd
@@ -41,6 +43,7 @@ type setup struct {
 	conf               string              // more lines of glance-api.conf; the last of an option counts
 	args               []string            // more arguments of glancefs mount
 	attr               syscall.SysProcAttr // of the daemon; its Credential is that of scripts, too
+	binary             string              // another glancefs than the one that is tested
 }
 
 // newMount mounts two empty stores; conf are more lines of glance-api.conf.
@@ -97,6 +100,7 @@ func (s setup) mount(t *testing.T) *mount {
 	m.args = append([]string{"mount", "--foreground", "--config-file", conf,
 		"--log-level", "debug", "--log-format", "json", "--log-file", m.log.file}, s.args...)
 	m.attr = s.attr
+	m.binary = cmp.Or(s.binary, binary)
 	m.serve(t)
 	t.Cleanup(func() { m.stop(t) })
 	return m
@@ -111,7 +115,7 @@ func (m *mount) serve(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stderr.Close()
-	m.cmd = exec.Command(binary, append(m.args, m.dir)...)
+	m.cmd = exec.Command(m.binary, append(m.args, m.dir)...)
 	m.cmd.Stdout, m.cmd.Stderr = stderr, stderr
 	// Without atexit_sleep_ms each daemon would take a second to end.
 	m.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "GOTRACEBACK=all")
@@ -242,12 +246,13 @@ func (m *mount) wantIdle(t *testing.T) {
 	})
 }
 
-// descriptors lists what the daemon has open.
+// descriptors lists what the daemon has open, but for connections: the
+// library of a service makes and ends them when it likes.
 func (m *mount) descriptors() (targets []string) {
 	dir := fmt.Sprintf("/proc/%d/fd/", m.cmd.Process.Pid)
 	entries, _ := os.ReadDir(dir) // a daemon that has ended has none
 	for _, e := range entries {
-		if target, err := os.Readlink(dir + e.Name()); err == nil {
+		if target, err := os.Readlink(dir + e.Name()); err == nil && !strings.HasPrefix(target, "socket:") {
 			targets = append(targets, target)
 		}
 	}

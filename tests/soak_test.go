@@ -22,7 +22,7 @@ import (
 
 // The soak tests take minutes:
 //
-//	go test -tags soak ./tests -run Soak -v -timeout 60m
+//	make soak
 //
 // They test a binary without the race detector, so that its memory is what a
 // user sees; GLANCEFS_BINARY names another one.
@@ -32,7 +32,7 @@ func soakMount(t *testing.T) *mount {
 	t.Helper()
 	if os.Getenv("GLANCEFS_BINARY") == "" {
 		shipped := filepath.Join(t.TempDir(), "glancefs")
-		if out, err := exec.Command("go", "build", "-o", shipped, "glancefs/cmd/glancefs").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-tags", tags(), "-o", shipped, "glancefs/cmd/glancefs").CombinedOutput(); err != nil {
 			t.Fatalf("build glancefs: %v\n%s", err, out)
 		}
 		withRace := binary

@@ -107,23 +107,23 @@ os.rename(path, "fast/x")' $S/b`, "", src.b},
 			}
 			wantImage(t, filepath.Join(m.fast, image), test.want)
 			wantContent(t, filepath.Join(m.fastData, image), test.want)
-			m.wantSumsOfTools(t)
+			wantSumsOfTools(t, m.fast)
 			m.wantSh(t, `rm -f fast/* slow/*`)
 		})
 	}
 }
 
-// wantSumsOfTools compares the digests of every image in fast with those that
-// md5sum and sha512sum compute.
-func (m *mount) wantSumsOfTools(t *testing.T) {
+// wantSumsOfTools compares the digests of every image in a store with those
+// that md5sum and sha512sum compute.
+func wantSumsOfTools(t *testing.T, store string) {
 	t.Helper()
-	out := m.wantSh(t, `for f in fast/*; do
+	out, _ := startIn(t, store, `for f in *; do
 		for pair in checksum:md5sum multihash:sha512sum; do
 			is=$(getfattr --only-values -n user.glance.${pair%:*} "$f")
 			should=$(${pair#*:} < "$f")
 			[ "$is" = "${should%% *}" ] || echo "$f: $pair: $is, not $should"
 		done
-	done`)
+	done`).wait(t)
 	if out != "" {
 		t.Error(out)
 	}
