@@ -87,8 +87,10 @@ func (c *cluster) settle(name string) error {
 	if err != nil || m == nil && !isOwnName(name) {
 		return errors.Join(err, img.Close())
 	}
-	if err := breakLock(img); err != nil {
-		return errors.Join(err, img.Close())
+	if m != nil {
+		if err := breakLock(img, *m); err != nil {
+			return errors.Join(err, img.Close())
+		}
 	}
 	if _, err := img.GetSnapID(snapName); err == nil {
 		return errors.Join(complete(img), img.Close())

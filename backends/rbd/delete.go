@@ -57,7 +57,7 @@ func (s *Store) remove(ctx context.Context, c *cluster, name, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := withdraw(ctx, img); err != nil {
+	if err := c.withdraw(ctx, img); err != nil {
 		return errors.Join(err, img.Close())
 	}
 	if err := at("remove the snapshot", img.GetSnapshot(tempSnap).Remove()); err != nil {
@@ -87,11 +87,11 @@ func (s *Store) remove(ctx context.Context, c *cluster, name, id string) error {
 }
 
 // withdraw makes an image no image any more, or leaves it as it was.
-func withdraw(ctx context.Context, img *rbd.Image) error {
+func (c *cluster) withdraw(ctx context.Context, img *rbd.Image) error {
 	if err := unwatched(img); err != nil {
 		return err
 	}
-	if err := ownMark().set(img); err != nil {
+	if err := c.mark().set(img); err != nil {
 		return err
 	}
 	snap := img.GetSnapshot(snapName)

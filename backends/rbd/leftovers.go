@@ -5,6 +5,7 @@ package rbd
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -85,16 +86,28 @@ func (c *cluster) sweep(name string) (alive bool, err error) {
 	return false, c.settle(name)
 }
 
-// breakLock takes the exclusive lock from who has it no use for any more.
-// Ceph then shuts that client out, which ends its watch too. Who may not do
-// that has to wait until the watch ends by itself.
-func breakLock(img *rbd.Image) error {
+// breakLock takes the exclusive lock from the client of a mark, which has no
+// use for it any more. Ceph then shuts that one out, which ends its watch too.
+// The lock may be another's by now, who removes the RBD image: that one keeps
+// it. Who may not break locks has to wait until the watch ends by itself.
+// librbd knows no locks of an RBD image that is open read-only.
+func breakLock(img *rbd.Image, m mark) error {
 	owners, err := img.LockGetOwners()
 	if err = at("look for the lock", err); errors.Is(err, syscall.EINVAL) {
 		return nil // the RBD image has none as a feature
+	} else if err != nil {
+		return err
 	}
-	for _, owner := range owners {
-		err = at("break the lock", img.LockBreak(rbd.LockModeExclusive, owner.Owner))
+	watchers, err := img.ListWatchers()
+	if err != nil {
+		return at("look for watchers", err)
+	}
+	for _, w := range watchers {
+		owns := func(o *rbd.LockOwner) bool { return o.Owner == w.Addr }
+		if uint64(w.Id) != m.Client || !slices.ContainsFunc(owners, owns) {
+			continue
+		}
+		err = at("break the lock", img.LockBreak(rbd.LockModeExclusive, w.Addr))
 	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return nil

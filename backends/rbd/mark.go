@@ -22,6 +22,8 @@ type mark struct {
 	Boot string `json:"boot"` // of the kernel: /proc/sys/kernel/random/boot_id
 	PIDs string `json:"pids"` // the pid namespace
 	PID  int    `json:"pid"`
+
+	Client uint64 `json:"client"` // the id of its connection
 }
 
 // ownMark is this process' mark.
@@ -30,6 +32,13 @@ func ownMark() mark {
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	pids, _ := os.Readlink("/proc/self/ns/pid")
 	return mark{Host: host, Boot: strings.TrimSpace(string(boot)), PIDs: pids, PID: os.Getpid()}
+}
+
+// mark is this process' mark on this connection.
+func (c *cluster) mark() mark {
+	m := ownMark()
+	m.Client = c.conn.GetInstanceID()
+	return m
 }
 
 // gone tells whether the process is known to have ended: it was one of this
