@@ -35,44 +35,57 @@ func (m *rbdMount) info(t *testing.T, name string) (i rbdInfo) {
 func TestRBDInterop(t *testing.T) {
 	t.Parallel()
 	m := newRBDMount(t)
+	m.log.allow("EBUSY|clones")
 	g := m.newGlanceStore(t)
-	for i, size := range []int{0, 1, 3_000_000, 8 << 20, 8<<20 + 1} {
-		g.wantBothWays(t, m.mount, "ceph", fmt.Sprint(size), random(byte(i), size), "sha512")
-	}
-	if err := unix.Setxattr(m.ceph, "user.glance.hashing_algo", []byte("sha3_256"), 0); err != nil {
-		t.Fatal(err)
-	}
-	g.wantBothWays(t, m.mount, "ceph", "71c675ab-d94f-49cd-a114-e12490b328d9", random('i', 20<<20), "sha3_256")
+	t.Run("sizes", func(t *testing.T) {
+		for i, size := range []int{0, 1, 1 << 20, 1<<20 + 1, 2_500_000} {
+			g.wantBothWays(t, m.mount, "small", fmt.Sprint(size), random(byte(i), size), "sha512")
+		}
+	})
+	t.Run("names", func(t *testing.T) {
+		for _, name := range []string{
+			"71c675ab-d94f-49cd-a114-e12490b328d9", " ünïcode 画像 ", "a@b?c#d+e&f=g", "100%2F", "-~_.'\"\\\n", strings.Repeat("n", 255),
+		} {
+			g.wantBothWays(t, m.mount, "ceph", name, []byte("an image"), "sha512")
+		}
+	})
+	t.Run("algorithm", func(t *testing.T) {
+		if err := unix.Setxattr(m.ceph, "user.glance.hashing_algo", []byte("sha3_256"), 0); err != nil {
+			t.Fatal(err)
+		}
+		g.wantBothWays(t, m.mount, "ceph", "x", random('a', 100_000), "sha3_256")
+	})
 	m.wantPool(t, nil)
+	t.Run("image", func(t *testing.T) { interopImage(t, m, g) })
+	t.Run("ranges", func(t *testing.T) { interopRanges(t, m, g) })
+	t.Run("in use", func(t *testing.T) { interopInUse(t, m, g) })
+	t.Run("under way", func(t *testing.T) { interopUnderWay(t, m, g) })
 }
 
-// TestRBDInteropImage: the RBD images of both are alike: format, features,
-// object size, and the protected snapshot.
-func TestRBDInteropImage(t *testing.T) {
-	t.Parallel()
+// interopImage: the RBD images of both are alike: format, features, object
+// size, and the protected snapshot.
+func interopImage(t *testing.T, m *rbdMount, g *glanceStore) {
 	const size = 10_000_000
 	data := random('f', size)
-	for _, conf := range [][]string{nil, {"rbd_store_chunk_size = 1"}, {"rbd_store_chunk_size = 10", "rbd_thin_provisioning = true"}} {
-		m := newRBDMount(t, conf...)
-		g := m.newGlanceStore(t)
-		g.add(t, "ceph", "theirs", data, "sha512")
-		writeImage(t, m.ceph+"/ours", data)
-		if diff := cmp.Diff(m.info(t, "theirs"), m.info(t, "ours")); diff != "" {
-			t.Errorf("%q: rbd info (-glance_store +glancefs):\n%s", conf, diff)
+	want := map[string]int64{}
+	for _, store := range []string{"ceph", "small", "thin"} {
+		theirs, ours := store+"-theirs", store+"-ours"
+		g.add(t, store, theirs, data, "sha512")
+		writeImage(t, m.dir+"/"+store+"/"+ours, data)
+		if diff := cmp.Diff(m.info(t, theirs), m.info(t, ours)); diff != "" {
+			t.Errorf("%s: rbd info (-glance_store +glancefs):\n%s", store, diff)
 		}
-		m.wantPool(t, map[string]int64{"theirs": size, "ours": size})
+		want[theirs], want[ours] = size, size
 	}
+	m.wantPool(t, want)
 }
 
-// TestRBDInteropRanges: any part of what glance_store added can be read;
+// interopRanges: any part of what glance_store added can be read;
 // glance_store itself reads images of rbd stores as a whole.
-func TestRBDInteropRanges(t *testing.T) {
-	t.Parallel()
-	m := newRBDMount(t, "rbd_store_chunk_size = 1")
-	g := m.newGlanceStore(t)
+func interopRanges(t *testing.T, m *rbdMount, g *glanceStore) {
 	data := random('r', 5<<20+123)
-	theirs := g.add(t, "ceph", "theirs", data, "sha256")
-	f, err := os.Open(m.ceph + "/theirs")
+	theirs := g.add(t, "small", "ranges", data, "sha256")
+	f, err := os.Open(m.small + "/ranges")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,58 +98,37 @@ func TestRBDInteropRanges(t *testing.T) {
 		n, _ := f.ReadAt(buf, int64(part.off)) // EOF at the end
 		wantBytes(t, fmt.Sprintf("theirs at %v", part), buf[:n], want)
 	}
-	r := imageAt("ceph", theirs.URI)
+	r := imageAt("small", theirs.URI)
 	r["offset"], r["length"] = 1, 1
 	g.wantError(t, "StoreRandomGetNotSupported", "get", r)
-	g.want(t, "delete", imageAt("ceph", theirs.URI))
 }
 
-// TestRBDInteropNames: names that have to be escaped in a location.
-func TestRBDInteropNames(t *testing.T) {
-	t.Parallel()
-	m := newRBDMount(t)
-	g := m.newGlanceStore(t)
-	data := []byte("an image")
-	for _, name := range []string{
-		"with space", "-rf", "ünïcode 画像", "100%", "%2F", "a@b", "a?b#c", "a+b&c=d", "~_.-", `'"\`, "new\nline", "trailing ", strings.Repeat("n", 255),
-	} {
-		g.wantBothWays(t, m.mount, "ceph", name, data, "sha512")
-	}
-}
-
-// TestRBDInteropBusy: an image with a clone is in use for both.
-func TestRBDInteropBusy(t *testing.T) {
-	t.Parallel()
-	m := newRBDMount(t)
-	m.log.allow("EBUSY|clones")
-	g := m.newGlanceStore(t)
+// interopInUse: an image with a clone is in use for both.
+func interopInUse(t *testing.T, m *rbdMount, g *glanceStore) {
 	data := random('b', 100_000)
-	theirs := g.add(t, "ceph", "x", data, "sha512")
-	m.rbd(t, "clone", m.pool+"/x@snap", m.pool+"/clone")
+	theirs := g.add(t, "ceph", "parent", data, "sha512")
+	m.rbd(t, "clone", m.pool+"/parent@snap", m.pool+"/clone")
 	g.wantError(t, "InUseByStore", "delete", imageAt("ceph", theirs.URI))
-	wantErrno(t, unix.Unlink(m.ceph+"/x"), unix.EBUSY)
+	wantErrno(t, unix.Unlink(m.ceph+"/parent"), unix.EBUSY)
 	g.wantFound(t, "ceph", theirs.URI, data)
 	m.rbd(t, "rm", "--no-progress", m.pool+"/clone")
 	g.want(t, "delete", imageAt("ceph", theirs.URI))
 }
 
-// TestRBDInteropUnderWay: what one has under way the other does not see, and
-// can't add.
-func TestRBDInteropUnderWay(t *testing.T) {
-	t.Parallel()
-	m := newRBDMount(t)
-	g := m.newGlanceStore(t)
+// interopUnderWay: what the mount has under way glance_store does not see,
+// and can't add.
+func interopUnderWay(t *testing.T, m *rbdMount, g *glanceStore) {
 	data := random('u', 100_000)
-	f := create(t, m.ceph+"/x")
+	f := create(t, m.small+"/ours")
 	if _, err := f.Write(data); err != nil {
 		t.Fatal(err)
 	}
-	uri := []byte(fmt.Sprintf("rbd://%s/%s/x/snap", m.cluster.FSID(), m.pool))
+	uri := fmt.Appendf(nil, "rbd://%s/%s/ours/snap", m.cluster.FSID(), m.pool)
 	g.wantError(t, "NotFound", "get", imageAt("ceph", uri))
-	g.wantError(t, "Duplicate", "add", addRequest("ceph", "x", data, "sha512"))
+	g.wantError(t, "Duplicate", "add", addRequest("ceph", "ours", data, "sha512"))
 	if err := f.Close(); err != nil {
 		t.Error(err)
 	}
 	g.wantFound(t, "ceph", uri, data)
-	wantImage(t, m.ceph+"/x", data)
+	wantImage(t, m.small+"/ours", data)
 }

@@ -18,12 +18,14 @@ import (
 	"glancefs/tests/need"
 )
 
-// rbdMount is a mount with a third store, ceph, of type rbd.
+// rbdMount is a mount with three more stores, of type rbd and in one pool:
+// ceph, small with objects of 1 MiB, and thin with objects of 4 MiB and thin
+// provisioning.
 type rbdMount struct {
 	*mount
-	ceph    string // the store's directory
-	cluster *ceph.Cluster
-	pool    string
+	ceph, small, thin string // the stores' directories
+	cluster           *ceph.Cluster
+	pool              string
 }
 
 // needCeph makes sure that the glancefs that is tested was built with Ceph.
@@ -34,8 +36,8 @@ func needCeph(t *testing.T) {
 	}
 }
 
-// newRBDMount mounts a pool of its own; conf are more lines of the store's
-// group.
+// newRBDMount mounts a pool of its own; conf are more lines of the group of
+// the store ceph.
 func newRBDMount(t *testing.T, conf ...string) *rbdMount {
 	t.Helper()
 	needCeph(t)
@@ -47,21 +49,24 @@ func newRBDMount(t *testing.T, conf ...string) *rbdMount {
 func mountPool(t *testing.T, c *ceph.Cluster, pool string, conf ...string) *rbdMount {
 	t.Helper()
 	user, path := c.User(t, "mon", "profile rbd", "osd", "profile rbd pool="+pool)
-	conf = append([]string{
-		"[DEFAULT]", "enabled_backends = fast:file, slow:file, ceph:rbd",
-		"[ceph]", "rbd_store_pool = " + pool, "rbd_store_user = " + user, "rbd_store_ceph_conf = " + path,
-	}, conf...)
-	m := &rbdMount{mount: newMount(t, conf...), cluster: c, pool: pool}
-	m.ceph = m.dir + "/ceph"
+	lines := []string{"[DEFAULT]", "enabled_backends = fast:file, slow:file, ceph:rbd, small:rbd, thin:rbd"}
+	for store, more := range map[string][]string{
+		"ceph": conf, "small": {"rbd_store_chunk_size = 1"}, "thin": {"rbd_store_chunk_size = 4", "rbd_thin_provisioning = true"},
+	} {
+		lines = append(lines, "["+store+"]", "rbd_store_pool = "+pool, "rbd_store_user = "+user, "rbd_store_ceph_conf = "+path)
+		lines = append(lines, more...)
+	}
+	m := &rbdMount{mount: newMount(t, lines...), cluster: c, pool: pool}
+	m.ceph, m.small, m.thin = m.dir+"/ceph", m.dir+"/small", m.dir+"/thin"
 	m.connect(t)
 	return m
 }
 
-// connect makes the daemon's connection, which stays, with the descriptors
+// connect makes the daemon's connections, which stay, with the descriptors
 // that librados adds at the first command to the monitor.
 func (m *rbdMount) connect(t *testing.T) {
 	t.Helper()
-	m.wantSh(t, `ls ceph; df ceph`)
+	m.wantSh(t, `ls ceph small thin; df ceph small thin`)
 	m.idle = m.descriptors()
 }
 
@@ -80,10 +85,14 @@ type rbdImage struct {
 	Protected string // "true" for a snapshot that is
 }
 
-// rbdList is what the tool sees in the pool.
+// rbdList is what the tool sees in the pool. It fails when an image is
+// removed that it has just found.
 func (m *rbdMount) rbdList(t *testing.T) (list []rbdImage) {
 	t.Helper()
-	m.rbdJSON(t, &list, "ls", "-l", m.pool)
+	eventually(t, "rbd ls -l succeeds", func() bool {
+		out, err := m.cluster.Try(t.Context(), "rbd", "ls", "-l", m.pool, "--format", "json")
+		return err == nil && json.Unmarshal([]byte(out), &list) == nil
+	})
 	return list
 }
 
@@ -198,7 +207,7 @@ func escape(name string) string {
 // TestRBDLooks: what only looks at an image, and what may be changed.
 func TestRBDLooks(t *testing.T) {
 	t.Parallel()
-	m := newRBDMount(t, "rbd_store_chunk_size = 4")
+	m := newRBDMount(t)
 	src := m.sources(t)
 	m.wantSh(t, `cp $S/a ceph/x && touch -d '2020-01-02 03:04:05.678' ceph/x`)
 	for _, test := range []struct{ name, script, want string }{
@@ -227,11 +236,11 @@ func TestRBDLooks(t *testing.T) {
 }
 
 // TestRBDSizes: images that end at, before and after the borders of objects
-// (4 MiB), of pieces that are written at once, and of the sizes that an RBD
-// image grows to (64 MiB, 128 MiB).
+// (8 MiB), of pieces that are written at once (4 MiB), and of the size that an
+// RBD image has at first (64 MiB).
 func TestRBDSizes(t *testing.T) {
 	t.Parallel()
-	m := newRBDMount(t, "rbd_store_chunk_size = 4")
+	m := newRBDMount(t)
 	data := random('s', 64<<20+1)
 	sizes := map[string]int64{}
 	var names []string
@@ -255,23 +264,20 @@ func TestRBDSizes(t *testing.T) {
 // otherwise they do.
 func TestRBDThin(t *testing.T) {
 	t.Parallel()
-	thick := newRBDMount(t)
-	thin := mountPool(t, thick.cluster, thick.pool, "rbd_thin_provisioning = true", "rbd_store_chunk_size = 4")
-	const size = 40 << 20
+	m := newRBDMount(t)
+	const size = 24 << 20
 	data := make([]byte, size)
 	copy(data[16<<20:], random('t', 4<<20))
-	for name, m := range map[string]*rbdMount{"thick": thick, "thin": thin} {
-		m.source(t, "data", data)
-		m.wantSh(t, `cp --sparse=never $S/data ceph/`+name)
-		wantImage(t, m.ceph+"/"+name, data)
-	}
-	for name, want := range map[string]int64{"thick": size, "thin": 4 << 20} {
+	m.source(t, "data", data)
+	for name, want := range map[string]int64{"ceph": size, "thin": 4 << 20} {
+		m.wantSh(t, fmt.Sprintf(`cp --sparse=never $S/data %s/%[1]s`, name))
+		wantImage(t, filepath.Join(m.dir, name, name), data)
 		type usage struct {
 			Snapshot string
 			Used     int64 `json:"used_size"`
 		}
 		var du struct{ Images []usage }
-		thin.rbdJSON(t, &du, "du", thin.pool+"/"+name)
+		m.rbdJSON(t, &du, "du", m.pool+"/"+name)
 		if !slices.Contains(du.Images, usage{"snap", want}) {
 			t.Errorf("rbd du of %s: %+v, want %d", name, du.Images, want)
 		}
@@ -448,11 +454,11 @@ func stat(path string) error { return unix.Lstat(path, new(unix.Stat_t)) }
 // deletes is its bytes or an error, never zeros.
 func TestRBDDeletedElsewhere(t *testing.T) {
 	t.Parallel()
-	m := newRBDMount(t, "rbd_store_chunk_size = 1")
+	m := newRBDMount(t)
 	m.log.allow("deleted|read")
 	data := random('d', 8<<20)
-	writeImage(t, m.ceph+"/x", data)
-	f, err := os.Open(m.ceph + "/x")
+	writeImage(t, m.small+"/x", data)
+	f, err := os.Open(m.small + "/x")
 	if err != nil {
 		t.Fatal(err)
 	}
