@@ -27,18 +27,23 @@ import (
 // They test a binary without the race detector, so that its memory is what a
 // user sees; GLANCEFS_BINARY names another one.
 
-// soakMount mounts a binary as it is shipped.
+// shipped makes the test run a binary as it is shipped.
+func shipped(t *testing.T) {
+	t.Helper()
+	if os.Getenv("GLANCEFS_BINARY") != "" {
+		return
+	}
+	withRace := binary
+	binary = filepath.Join(t.TempDir(), "glancefs")
+	t.Cleanup(func() { binary = withRace })
+	if out, err := exec.Command("go", "build", "-tags", tags(), "-o", binary, "glancefs/cmd/glancefs").CombinedOutput(); err != nil {
+		t.Fatalf("build glancefs: %v\n%s", err, out)
+	}
+}
+
 func soakMount(t *testing.T) *mount {
 	t.Helper()
-	if os.Getenv("GLANCEFS_BINARY") == "" {
-		shipped := filepath.Join(t.TempDir(), "glancefs")
-		if out, err := exec.Command("go", "build", "-tags", tags(), "-o", shipped, "glancefs/cmd/glancefs").CombinedOutput(); err != nil {
-			t.Fatalf("build glancefs: %v\n%s", err, out)
-		}
-		withRace := binary
-		binary = shipped
-		t.Cleanup(func() { binary = withRace })
-	}
+	shipped(t)
 	m := newMount(t)
 	m.watchdog.Reset(time.Hour) // it is for tests that take seconds
 	return m
