@@ -75,6 +75,8 @@ func (s *Store) remove(ctx context.Context, c *cluster, name, id string) error {
 	}
 	if errors.Is(err, syscall.EMLINK) {
 		err = backends.Classify(backends.ErrBusy, fmt.Errorf("it is in a group: %w", err))
+	case errors.Is(err, syscall.ENOTEMPTY): // which Go takes for fs.ErrExist
+		err = fmt.Errorf("%w: it has other snapshots", backends.ErrBusy)
 	}
 	back := c.reopen(name, id, restore)
 	if errors.Is(err, fs.ErrNotExist) {
