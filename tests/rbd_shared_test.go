@@ -94,4 +94,30 @@ func TestRBDRace(t *testing.T) {
 		}
 	}
 	here.wantPool(t, sizes)
+	raceDeletes(t, mounts, names)
+}
+
+// raceDeletes deletes the same images through two mounts at the same time.
+// Each is gone or, if each was in the other's way, complete.
+func raceDeletes(t *testing.T, mounts []*rbdMount, names int) {
+	t.Helper()
+	var running []*process
+	for name := range names {
+		for _, m := range mounts {
+			m.log.allow("EBUSY|have it open")
+			running = append(running, m.start(t, fmt.Sprintf(`read go; rm ceph/%d`, name)))
+		}
+	}
+	for _, p := range running {
+		p.send(t, []byte("go\n"))
+	}
+	for _, p := range running {
+		out, status := p.wait(t)
+		if status != 0 && !strings.Contains(out, "No such file") && !strings.Contains(out, "busy") {
+			t.Errorf("rm: exit status %d, wrote %q", status, out)
+		}
+	}
+	left := mounts[0].wantSh(t, `ls ceph; rm -f ceph/*`)
+	t.Logf("in each other's way at %q", left)
+	mounts[0].wantPool(t, nil)
 }

@@ -349,6 +349,11 @@ func TestRBDBusy(t *testing.T) {
 			func() { m.rbd(t, "clone", "--rbd-default-clone-format", "2", m.pool+"/x@snap", m.pool+"/clone") },
 			func() { m.rbd(t, "rm", "--no-progress", m.pool+"/clone") },
 		},
+		{
+			"another snapshot",
+			func() { m.rbd(t, "snap", "create", "--no-progress", m.pool+"/x@backup") },
+			func() { m.rbd(t, "snap", "rm", "--no-progress", m.pool+"/x@backup") },
+		},
 		{"watcher", nil, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -406,6 +411,30 @@ func TestRBDTrash(t *testing.T) {
 	wantBytes(t, "the clone", []byte(exported), data)
 	writeImage(t, m.ceph+"/x", data[:10])
 	wantImage(t, m.ceph+"/x", data[:10])
+}
+
+// TestRBDReadOnlyUser: with read-only rights images can be read, and nothing
+// else.
+func TestRBDReadOnlyUser(t *testing.T) {
+	t.Parallel()
+	m := newRBDMount(t)
+	data := random('o', 1_000_000)
+	writeImage(t, m.ceph+"/x", data)
+	user, conf := m.cluster.User(t, "mon", "profile rbd-read-only", "osd", "profile rbd-read-only pool="+m.pool)
+	reader := newMount(t, "[DEFAULT]", "enabled_backends = fast:file, slow:file, ceph:rbd",
+		"[ceph]", "rbd_store_pool = "+m.pool, "rbd_store_user = "+user, "rbd_store_ceph_conf = "+conf)
+	reader.log.allow("EACCES")
+	image := reader.dir + "/ceph/x"
+	reader.wantSh(t, `ls -l ceph; df ceph`)
+	reader.idle = reader.descriptors()
+	wantImage(t, image, data)
+	wantErrno(t, unix.Unlink(image), unix.EACCES)
+	wantErrno(t, unix.Rename(image, image+"y"), unix.EACCES)
+	if out, status := reader.sh(t, `cp ceph/x ceph/y`); status != 1 || !strings.Contains(out, "Permission denied") {
+		t.Errorf("cp: exit status %d, wrote %q", status, out)
+	}
+	wantImage(t, image, data)
+	m.wantPool(t, map[string]int64{"x": int64(len(data))})
 }
 
 // TestRBDForeign: an RBD image without the snapshot is not of the store. It
