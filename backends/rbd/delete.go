@@ -90,7 +90,7 @@ func (s *Store) remove(ctx context.Context, c *cluster, name, id string) error {
 
 // withdraw makes an image no image any more, or leaves it as it was.
 func (c *cluster) withdraw(ctx context.Context, img *rbd.Image) error {
-	if err := unwatched(img); err != nil {
+	if err := c.unwatched(img); err != nil {
 		return err
 	}
 	if err := c.mark().set(img); err != nil {
@@ -115,15 +115,21 @@ func (c *cluster) withdraw(ctx context.Context, img *rbd.Image) error {
 
 // unwatched tells whether nobody but ourselves has an RBD image open for
 // writing, as glance_store 4.1.0 has it that reads.
-func unwatched(img *rbd.Image) error {
+func (c *cluster) unwatched(img *rbd.Image) error {
 	watchers, err := img.ListWatchers()
 	if err != nil {
 		return at("look for watchers", err)
 	}
-	if len(watchers) > 1 {
-		return fmt.Errorf("%w: %d others have it open, one at %s", backends.ErrBusy, len(watchers)-1, watchers[0].Addr)
+	if len(watchers) <= 1 {
+		return nil
 	}
-	return nil
+	who := "this glancefs"
+	for _, w := range watchers {
+		if uint64(w.Id) != c.conn.GetInstanceID() {
+			who = w.Addr
+		}
+	}
+	return fmt.Errorf("%w: %s has it open", backends.ErrBusy, who)
 }
 
 // restore makes an image again of one that was withdrawn.
