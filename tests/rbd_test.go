@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -327,55 +329,54 @@ func TestRBDFree(t *testing.T) {
 
 func abs(n int64) int64 { return max(n, -n) }
 
-// TestRBDBusy: an image that has clones, or that somebody has open, is EBUSY,
-// and stays what it is.
+// TestRBDBusy: an image that has clones or other snapshots, or that somebody
+// has open, is EBUSY, and stays what it is. So does one with clones that the
+// user has no rights to see.
 func TestRBDBusy(t *testing.T) {
 	t.Parallel()
 	m := newRBDMount(t)
-	m.log.allow("EBUSY|clones|have it open")
+	m.log.allow("EBUSY")
+	other := m.cluster.Pool(t)
 	data := random('b', 5_000_000)
 	writeImage(t, m.ceph+"/x", data)
-	for _, test := range []struct {
-		name       string
-		take, free func()
-	}{
-		{
-			"clone",
-			func() { m.rbd(t, "clone", m.pool+"/x@snap", m.pool+"/clone") },
-			func() { m.rbd(t, "rm", "--no-progress", m.pool+"/clone") },
-		},
-		{
-			"clone of format 2", // does not need the protection
-			func() { m.rbd(t, "clone", "--rbd-default-clone-format", "2", m.pool+"/x@snap", m.pool+"/clone") },
-			func() { m.rbd(t, "rm", "--no-progress", m.pool+"/clone") },
-		},
-		{
-			"another snapshot",
-			func() { m.rbd(t, "snap", "create", "--no-progress", m.pool+"/x@backup") },
-			func() { m.rbd(t, "snap", "rm", "--no-progress", m.pool+"/x@backup") },
-		},
-		{"watcher", nil, nil},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			if test.take == nil {
-				watcher := m.watch(t, "x")
-				test.free = func() { watcher.stdin.Close(); watcher.wait(t) }
-			} else {
-				test.take()
-			}
+	clone := func(pool, format string) (take, free func()) {
+		return func() { m.rbd(t, "clone", "--rbd-default-clone-format", format, m.pool+"/x@snap", pool+"/clone") },
+			func() { m.rbd(t, "rm", "--no-progress", pool+"/clone") }
+	}
+	refused := func(name string, errno syscall.Errno, take, free func()) {
+		t.Run(name, func(t *testing.T) {
+			take()
 			for range 2 {
-				wantErrno(t, unix.Unlink(m.ceph+"/x"), unix.EBUSY)
+				wantErrno(t, unix.Unlink(m.ceph+"/x"), errno)
 				wantImage(t, m.ceph+"/x", data)
-				if snap := m.rbdList(t); !slices.Contains(snap, rbdImage{"x", "snap", int64(len(data)), 2, "true"}) {
-					t.Errorf("the snapshot is not what it was: %+v", snap)
+				if list := m.rbdList(t); !slices.Contains(list, rbdImage{"x", "snap", int64(len(data)), 2, "true"}) {
+					t.Errorf("the snapshot is not what it was: %+v", list)
 				}
 			}
-			if out, status := m.sh(t, `rm ceph/x`); status != 1 || !strings.Contains(out, "Device or resource busy") {
-				t.Errorf("rm: exit status %d, wrote %q", status, out)
-			}
-			test.free()
+			free()
 		})
 	}
+	for _, format := range []string{"1", "2"} { // the second does not need the protection
+		take, free := clone(m.pool, format)
+		refused("clone of format "+format, unix.EBUSY, take, free)
+		m.log.want(t, "it has clones: 1, one is "+m.pool+"/clone")
+	}
+	m.log.allow("look for clones: operation not permitted")
+	for _, format := range []string{"1", "2"} { // as Cinder makes them
+		take, free := clone(other, format)
+		refused("hidden clone of format "+format, unix.EACCES, take, free)
+	}
+	refused("another snapshot", unix.EBUSY,
+		func() { m.rbd(t, "snap", "create", "--no-progress", m.pool+"/x@backup") },
+		func() { m.rbd(t, "snap", "rm", "--no-progress", m.pool+"/x@backup") })
+	var watcher *process
+	refused("watcher", unix.EBUSY, func() { watcher = m.watch(t, "x") }, func() {
+		for _, address := range m.watchers(t, "x") {
+			m.log.want(t, regexp.QuoteMeta(address)+" has it open")
+		}
+		watcher.stdin.Close()
+		watcher.wait(t)
+	})
 	m.wantSh(t, `rm ceph/x`)
 	m.wantPool(t, nil)
 }
