@@ -29,13 +29,21 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	})
 }
 
-// deletable returns the id of a complete image that has no clones.
+// deletable returns the id of a complete image that has no clones, and no
+// other snapshots.
 func (s *Store) deletable(c *cluster, name string) (string, error) {
 	img, err := c.openComplete(name)
 	if err != nil {
 		return "", err
 	}
 	defer img.Close() // nothing was written
+	snaps, err := img.GetSnapshotNames()
+	if err != nil {
+		return "", at("list the snapshots", err)
+	}
+	if len(snaps) > 1 {
+		return "", fmt.Errorf("%w: it has other snapshots", backends.ErrBusy)
+	}
 	if !s.opts.TrashInUse {
 		pools, clones, err := img.ListChildren()
 		if err != nil {
@@ -67,23 +75,28 @@ func (s *Store) remove(ctx context.Context, c *cluster, name, id string) error {
 		return at("close", err)
 	}
 	err = at("remove", rbd.RemoveImage(c.pool, name))
-	if errors.Is(err, syscall.ENOTEMPTY) && s.opts.TrashInUse {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ENOTEMPTY) && s.opts.TrashInUse:
 		return s.trash(c, name, id)
 	}
-	if err == nil {
-		return nil
-	}
-	if errors.Is(err, syscall.EMLINK) {
-		err = backends.Classify(backends.ErrBusy, fmt.Errorf("it is in a group: %w", err))
+	return c.undelete(name, id, err)
+}
+
+// undelete makes an image again of one that could not be removed at last; err
+// is why.
+func (c *cluster) undelete(name, id string, err error) error {
+	back := c.reopen(name, id, restore)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && errors.Is(back, fs.ErrNotExist):
+		return nil // somebody was faster
+	case errors.Is(err, fs.ErrNotExist): // librbd misses something else
+		err = fmt.Errorf("%v, but it is there", err)
+	case errors.Is(err, syscall.EMLINK):
+		err = fmt.Errorf("%w: it is in a group", backends.ErrBusy)
 	case errors.Is(err, syscall.ENOTEMPTY): // which Go takes for fs.ErrExist
 		err = fmt.Errorf("%w: it has other snapshots", backends.ErrBusy)
-	}
-	back := c.reopen(name, id, restore)
-	if errors.Is(err, fs.ErrNotExist) {
-		if errors.Is(back, fs.ErrNotExist) {
-			return nil // somebody was faster
-		}
-		err = fmt.Errorf("%v, but it is there", err) // librbd misses something else
 	}
 	return errors.Join(err, back)
 }
@@ -156,7 +169,7 @@ func (s *Store) trash(c *cluster, name, id string) error {
 		err = at("move to the trash", rbd.GetImage(c.pool, name).Trash(0))
 	}
 	if err != nil {
-		return errors.Join(err, c.reopen(name, id, restore))
+		return c.undelete(name, id, err)
 	}
 	return nil
 }
