@@ -3,6 +3,7 @@ package backends
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/sirupsen/logrus"
 )
@@ -12,6 +13,7 @@ type Driver struct {
 	Type         string     // file, http, rbd, …
 	Schemes      []string   // of its URIs; the first is the one that Location builds
 	Capabilities Capability // as glance_store declares them
+	VerifyOnRead bool       // the default of the option verify_on_read
 
 	// Options returns a pointer to a new struct that declares the driver's
 	// options by tags (see package config).
@@ -35,6 +37,8 @@ type Opening struct {
 	ReadOnly    bool                // nothing is ever written
 	SyncOnClose bool                // Commit makes durable
 	Log         *logrus.Entry       // for what no error can carry
+
+	ConnectTimeout, RequestTimeout time.Duration // the store's, of its common options
 }
 
 // Capability is glance_store's capability bit mask

@@ -37,3 +37,12 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// Classify returns an error that is also of a class (ErrUnavailable,
+// fs.ErrPermission, …); its text stays its own.
+func Classify(class, err error) error { return &classified{class, err} }
+
+type classified struct{ class, err error }
+
+func (c *classified) Error() string   { return c.err.Error() }
+func (c *classified) Unwrap() []error { return []error{c.class, c.err} }

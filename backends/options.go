@@ -15,3 +15,8 @@ type commonOptions struct {
 	ConnectTimeout  time.Duration `option:"connect_timeout" default:"10" min:"0.1" help:"seconds to connect"`
 	RequestTimeout  time.Duration `option:"request_timeout" default:"20" min:"0.1" help:"seconds that a request may take without progress"`
 }
+
+// verifyByDefault is VerifyOnRead of the drivers that have it on.
+type verifyByDefault struct {
+	VerifyOnRead bool `option:"verify_on_read" default:"true"`
+}

@@ -61,7 +61,7 @@ func (s *Store) pick() (*datadir, error) {
 		}
 	}
 	if best == nil {
-		return nil, &classified{backends.ErrFull, errors.New("no datadir has space left")}
+		return nil, backends.Classify(backends.ErrFull, errors.New("no datadir has space left"))
 	}
 	return best, nil
 }

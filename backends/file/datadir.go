@@ -119,7 +119,7 @@ func (d *datadir) checkLocked() error {
 	info, err := os.Stat(d.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &classified{errGone, unavailable("the datadir %s is not there", d.path)}
+		return backends.Classify(errGone, unavailable("the datadir %s is not there", d.path))
 	case err != nil:
 		return classify(err)
 	case !info.IsDir():

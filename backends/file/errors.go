@@ -9,20 +9,14 @@ import (
 	"glancefs/backends"
 )
 
-// classified is an error that is also of a class; its text is its own.
-type classified struct{ class, err error }
-
-func (c *classified) Error() string   { return c.err.Error() }
-func (c *classified) Unwrap() []error { return []error{c.class, c.err} }
-
 // misconfigured makes a fault of the configuration.
 func misconfigured(format string, args ...any) error {
-	return &classified{backends.ErrMisconfigured, fmt.Errorf(format, args...)}
+	return backends.Classify(backends.ErrMisconfigured, fmt.Errorf(format, args...))
 }
 
 // unavailable makes the error of a datadir that can't be used now.
 func unavailable(format string, args ...any) error {
-	return &classified{backends.ErrUnavailable, fmt.Errorf(format, args...)}
+	return backends.Classify(backends.ErrUnavailable, fmt.Errorf(format, args...))
 }
 
 // classes says what the contract calls an errno. Those that io/fs and errors
@@ -59,7 +53,7 @@ var classes = map[syscall.Errno]error{
 func classify(err error) error {
 	var errno syscall.Errno
 	if errors.As(err, &errno) && classes[errno] != nil {
-		return &classified{classes[errno], err}
+		return backends.Classify(classes[errno], err)
 	}
 	return err
 }
