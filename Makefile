@@ -7,8 +7,8 @@ SHELL := /bin/bash
 # What Debian calls the packages.
 build_packages := ca-certificates gcc libc6-dev librados-dev librbd-dev
 run_packages   := attr fuse3
-test_packages  := $(run_packages) acl curl dash e2fsprogs mount openssl procps psmisc python3 python3-cursive \
-                  python3-glance-store python3-oslo.config qemu-utils rsync tar util-linux xz-utils
+test_packages  := $(run_packages) acl curl dash e2fsprogs mount nginx-light openssl procps psmisc python3 python3-cursive \
+                  python3-glance-store python3-oslo.config qemu-utils rsync tar tinyproxy util-linux xz-utils
 
 # install PACKAGES: installs those that are missing. On a system without apt
 # it says so and goes on: they may be there under other names.

@@ -65,13 +65,14 @@ var arrows = []struct {
 	{"backends/*", []string{"backends"}}, // a driver: no other one, and it never hashes
 	{"tests", nil},
 	{"tests/signed", []string{"tests/need"}},
+	{"tests/web", []string{"tests/need"}},
 	{"tests/*", nil},
 	{"tests/*/*", nil},
 	{"tests/*/*/*", nil},
 }
 
 // testArrows are what tests may import beyond that. Every test may use
-// storetest, the store in memory, tests/need and tests/signed.
+// storetest, the store in memory, and the helpers below tests.
 var testArrows = map[string][]string{
 	"backends": {"config"}, // options as they are in a file
 	"fsnode":   {"config"},
@@ -114,7 +115,7 @@ func TestArrows(t *testing.T) {
 			from := strings.TrimPrefix(p.ImportPath, "glancefs/")
 			allowed := allowedArrows(t, from)
 			checkArrows(t, from, p.Imports, allowed)
-			inTests := slices.Concat(allowed, testArrows[from], []string{"backends/storetest", "backends/memory", "tests/need", "tests/signed"})
+			inTests := slices.Concat(allowed, testArrows[from], []string{"backends/storetest", "backends/memory", "tests/need", "tests/signed", "tests/web"})
 			checkArrows(t, from, p.TestImports, inTests)
 			checkArrows(t, from, p.XTestImports, inTests)
 		}
@@ -128,6 +129,7 @@ func TestForeignImports(t *testing.T) {
 		fuse   = "github.com/hanwen/go-fuse/"
 		logrus = "github.com/sirupsen/logrus"
 		cobra  = "github.com/spf13/"
+		html   = "golang.org/x/net/"
 	)
 	rules := []struct {
 		module string
@@ -137,6 +139,7 @@ func TestForeignImports(t *testing.T) {
 		{module: ceph, only: []string{"backends/rbd"}},
 		{module: fuse, only: []string{"fsnode"}},
 		{module: cobra, only: []string{"cmd/glancefs"}},
+		{module: html, only: []string{"backends/http"}},
 		{module: logrus, never: []string{"config", "digest"}},
 		{module: "C", only: []string{}}, // cgo is go-ceph's affair
 	}
@@ -155,7 +158,7 @@ func TestForeignImports(t *testing.T) {
 			}
 		}
 	}
-	for _, module := range []string{ceph, fuse, logrus, cobra} {
+	for _, module := range []string{ceph, fuse, logrus, cobra, html} {
 		if !used[module] {
 			t.Errorf("nothing imports %s…: this test checks nothing", module)
 		}

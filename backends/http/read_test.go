@@ -23,7 +23,12 @@ import (
 // openX opens the image x until the test ends.
 func openX(t *testing.T, s *Store) backends.Reader {
 	t.Helper()
-	r, err := s.Open(t.Context(), "x")
+	return openNamed(t, s, "x")
+}
+
+func openNamed(t *testing.T, s *Store, name string) backends.Reader {
+	t.Helper()
+	r, err := s.Open(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}

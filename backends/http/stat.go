@@ -79,6 +79,9 @@ func factsOf(resp *http.Response) (facts, error) {
 	if etag := resp.Header.Get("ETag"); !strings.HasPrefix(etag, "W/") {
 		f.etag = etag
 	}
+	if strings.HasSuffix(f.url.Path, "/") { // a server sends NAME to NAME/
+		return f, notHere("it is a directory")
+	}
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable: // of an empty image
