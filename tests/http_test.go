@@ -289,3 +289,39 @@ func TestHTTPCommands(t *testing.T) {
 		t.Errorf("status %d, %s", status, text)
 	}
 }
+
+// TestInteropHTTP: the real glance_store finds the same images under the
+// locations that we tell, and refuses the same URIs.
+func TestInteropHTTP(t *testing.T) {
+	t.Parallel()
+	m := newWebMount(t)
+	odd := "sp ace & é%20#.img"
+	m.data[odd] = random('o', 1000)
+	m.server.Write(t, odd, m.data[odd])
+	g := m.newGlanceStore(t)
+	for _, store := range []string{"web", "stream", "secure", "bare"} {
+		for name, data := range m.data {
+			uri, err := xattr(m.dir+"/"+store+"/"+name, "user.glance.location")
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := imageAt(store, []byte(strings.Replace(uri, m.server.HTTP+"/auth/", strings.Replace(m.server.HTTP, "://", "://user:secret@", 1)+"/auth/", 1)))
+			wantBytes(t, "glance_store: "+uri, g.want(t, "get", at).Data, data)
+			if size := g.want(t, "size", imageAt(store, at["uri"].([]byte))).Size; size != int64(len(data)) {
+				t.Errorf("glance_store: %s has %d bytes, want %d", uri, size, len(data))
+			}
+		}
+	}
+	g.wantError(t, "StoreAddDisabled", "add", addRequest("web", "x", []byte("x"), "sha512"))
+	g.wantError(t, "StoreDeleteNotSupported", "delete", imageAt("web", []byte(m.server.HTTP+"/html/a.img")))
+	g.wantError(t, "NotFound", "get", imageAt("web", []byte(m.server.HTTP+"/html/missing")))
+	conf := filepath.Join(filepath.Dir(m.dir), "glance-api.conf")
+	for _, bad := range []string{
+		"http://user@host/x", "http://u:p:q@host/x", "http://u:p@q@host/x", "http://host:port/x", "http:///x",
+	} {
+		g.wantError(t, "BadStoreUri", "get", imageAt("web", []byte(bad)))
+		if text, status := glancefs(t, "get", "--config-file", conf, bad); status != 2 {
+			t.Errorf("get %s: status %d, %s", bad, status, text)
+		}
+	}
+}
