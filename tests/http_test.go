@@ -275,6 +275,19 @@ func TestHTTPCommands(t *testing.T) {
 		}
 		wantContent(t, out, m.data["a.img"])
 	}
+	// What is in no store is read all the same, also by a store without a
+	// base URL.
+	elsewhere := strings.Replace(m.server.HTTP, "://", "://user:secret@", 1) + "/gzip/a.img?token=1"
+	for _, store := range []string{"web", "unset"} {
+		if text, status := glancefs(t, "get", "--config-file", conf, "--store", store, "--output", out, elsewhere); status != 0 {
+			t.Fatalf("%s: status %d, %s", store, status, text)
+		}
+		wantContent(t, out, m.data["a.img"])
+	}
+	text, status := glancefs(t, "stat", "--config-file", conf, strings.TrimSuffix(elsewhere, "?token=1"))
+	if status != 0 || strings.Contains(text, "secret") || !strings.Contains(text, sha512Hex(m.data["a.img"])) || !strings.Contains(text, m.server.HTTP+"/gzip/a.img") {
+		t.Errorf("status %d, %s", status, text)
+	}
 	if text, status := glancefs(t, "get", "--config-file", conf, m.server.HTTP+"/html2/a.img"); status != 3 {
 		t.Errorf("status %d, %s", status, text)
 	}

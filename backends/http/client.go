@@ -6,18 +6,47 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
+
+	"glancefs/backends"
 )
 
-// newTransport makes what a store's requests go through: it keeps
-// connections, and speaks HTTP/2 where the server does.
-func (s *Store) newTransport(dial dialFunc) *http.Transport {
-	return &http.Transport{
-		Proxy:                  s.proxy,
+// client is what makes the requests of a store.
+type client struct {
+	transport *http.Transport
+	places    chan struct{}  // one for each request under way
+	fetches   sync.WaitGroup // requests that outlive the call that made them
+
+	connect time.Duration // of a connection
+	limit   time.Duration // of a request that no caller's deadline bounds
+	stall   time.Duration // without progress, after which a request is made anew
+
+	life context.Context // of fetches
+	end  context.CancelFunc
+}
+
+// maxRequests is how many requests of a store are under way at once; with
+// HTTP/1.1 that is also how many connections its server sees, but for those
+// of images that are read as streams.
+const maxRequests = 32
+
+// newClient makes the client of a store: it keeps connections, and speaks
+// HTTP/2 where the server does. Tests dial elsewhere than in the network.
+func newClient(ctx context.Context, o settings, in backends.Opening, dial dialFunc) *client {
+	c := &client{
+		places:  make(chan struct{}, maxRequests),
+		connect: in.ConnectTimeout,
+		limit:   in.RequestTimeout,
+		stall:   in.RequestTimeout / 2, // what is left is for another try
+	}
+	c.life, c.end = context.WithCancel(context.WithoutCancel(ctx))
+	c.transport = &http.Transport{
+		Proxy:                  o.proxy,
 		OnProxyConnectResponse: checkProxy,
-		DialContext:            s.bounded(dial),
-		TLSClientConfig:        s.tls,
-		TLSHandshakeTimeout:    s.connect,
+		DialContext:            c.bounded(dial),
+		TLSClientConfig:        o.tls,
+		TLSHandshakeTimeout:    c.connect,
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true, // we ask for none
 		MaxIdleConns:           maxRequests,
@@ -25,20 +54,27 @@ func (s *Store) newTransport(dial dialFunc) *http.Transport {
 		IdleConnTimeout:        90 * time.Second, // as net/http; nginx closes after 75 s
 		// An HTTP/2 connection outlives the requests that time out on it:
 		// one that is dead is found by pings.
-		HTTP2: &http.HTTP2Config{SendPingTimeout: s.connect, PingTimeout: s.connect},
+		HTTP2: &http.HTTP2Config{SendPingTimeout: c.connect, PingTimeout: c.connect},
 	}
+	return c
+}
+
+func (c *client) close() {
+	c.end()
+	c.fetches.Wait()
+	c.transport.CloseIdleConnections()
 }
 
 // dialFunc opens a connection.
 type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// bounded is dial with the store's timeout, ended by its Close: net/http
-// goes on connecting when the request that wanted it has gone.
-func (s *Store) bounded(dial dialFunc) dialFunc {
+// bounded is dial with a timeout, ended by close: net/http goes on connecting
+// when the request that wanted it has gone.
+func (c *client) bounded(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		ctx, cancel := context.WithTimeout(ctx, s.connect)
+		ctx, cancel := context.WithTimeout(ctx, c.connect)
 		defer cancel()
-		defer context.AfterFunc(s.life, cancel)()
+		defer context.AfterFunc(c.life, cancel)()
 		return dial(ctx, network, address)
 	}
 }

@@ -33,8 +33,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/http"
-	"time"
+	"net/url"
 
 	"glancefs/backends"
 )
@@ -51,30 +50,18 @@ func Driver() backends.Driver {
 	}
 }
 
-// Store is the images below one URL.
+// Store is the images in one directory of a server.
 type Store struct {
-	settings
-	transport *http.Transport
-	places    chan struct{} // one for each request under way
-	sums      sums
-
-	connect time.Duration // of a connection
-	limit   time.Duration // of a request that no caller's deadline bounds
-	stall   time.Duration // without progress, after which a request is made anew
-
-	life context.Context // of what outlives the call that began it
-	end  context.CancelFunc
+	*client
+	base *url.URL // its path ends with a slash; nil: not set
+	sums sums
 }
 
 var (
 	_ backends.Store        = (*Store)(nil)
 	_ backends.HealthTeller = (*Store)(nil)
+	_ backends.Elsewherer   = (*Store)(nil)
 )
-
-// maxRequests is how many requests of a store are under way at once; with
-// HTTP/1.1 that is also how many connections its server sees, but for those
-// of images that are read as streams.
-const maxRequests = 32
 
 // open opens a store; see backends.Driver. The server is not asked.
 func open(ctx context.Context, in backends.Opening) (backends.Store, error) {
@@ -82,28 +69,12 @@ func open(ctx context.Context, in backends.Opening) (backends.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newStore(ctx, settings, in, new(net.Dialer).DialContext), nil
-}
-
-// newStore makes a store. Tests dial elsewhere than in the network.
-func newStore(ctx context.Context, settings settings, in backends.Opening, dial dialFunc) *Store {
-	s := &Store{
-		settings: settings,
-		stall:    in.RequestTimeout / 2, // what is left is for another try
-		limit:    in.RequestTimeout,
-		connect:  in.ConnectTimeout,
-		places:   make(chan struct{}, maxRequests),
-	}
-	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
-	s.transport = s.newTransport(dial)
-	return s
+	return &Store{client: newClient(ctx, settings, in, new(net.Dialer).DialContext), base: settings.base}, nil
 }
 
 // Close releases what the store holds: connections.
 func (s *Store) Close() error {
-	s.end()
-	s.sums.wait()
-	s.transport.CloseIdleConnections()
+	s.client.close()
 	return nil
 }
 

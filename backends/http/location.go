@@ -26,6 +26,24 @@ func (s *Store) Location(_ context.Context, name string) (string, error) {
 	return u.String(), nil
 }
 
+// Elsewhere is the directory of any URL; see backends.Elsewherer. Its images
+// have that URL's credentials and query, and not this store's.
+func (s *Store) Elsewhere(location string) (backends.Store, string, error) {
+	u, err := parseURI(location)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: %w", backends.ErrInvalid, err)
+	}
+	path := u.EscapedPath()
+	dir, last := path[:strings.LastIndex(path, "/")+1], path[strings.LastIndex(path, "/")+1:]
+	name, err1 := url.PathUnescape(last)
+	u.RawPath = dir
+	u.Path, err = url.PathUnescape(dir)
+	if err != nil || err1 != nil || backends.CheckName(name) != nil {
+		return nil, "", fmt.Errorf("%w: the URL names no file", backends.ErrInvalid)
+	}
+	return &Store{client: s.client, base: u}, name, nil
+}
+
 // url is where the image of that name is.
 func (s *Store) url(name string) *url.URL {
 	u := *s.base

@@ -2,9 +2,12 @@ package http
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"glancefs/backends"
 )
@@ -115,4 +118,56 @@ func TestNoBase(t *testing.T) {
 	if uri, err := s.Location(t.Context(), "x"); err == nil {
 		t.Errorf("location: %s", uri)
 	}
+}
+
+// TestElsewhere: any URL can be read, with its own credentials and its
+// query; the digests beside it count.
+func TestElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		serve := func(w http.ResponseWriter, r *http.Request) {
+			user, password, _ := r.BasicAuth()
+			asked = append(asked, user+":"+password+"@"+r.Host+r.URL.RequestURI())
+			switch r.URL.Path {
+			case "/pub//a b":
+				answer(w, r, 7)
+			case "/pub//MD5SUMS":
+				fmt.Fprintln(w, hexOf("md5", "a")+"  a b")
+			default:
+				w.WriteHeader(http.StatusNotFound)
+			}
+		}
+		s, n := newWeb(t, serve)
+		n.serve(t, "other:80", serve)
+		for _, test := range []struct {
+			uri, first, location string
+			digests              bool
+		}{
+			{"http://other/pub//a%20b", ":@other/pub//a%20b", "http://other/pub//a%20b", true},
+			{"http://me:mine@other/pub//a%20b#x", "me:mine@other/pub//a%20b", "http://other/pub//a%20b", true},
+			{"http://web/pub//a%20b", ":@web/pub//a%20b", "http://web/pub//a%20b", true},
+			{"http://other/pub//a%20b?token=1", ":@other/pub//a%20b?token=1", "http://other/pub//a%20b?token=1", false},
+		} {
+			asked = nil
+			there, name, err := s.Elsewhere(test.uri)
+			if err != nil {
+				t.Fatal(err)
+			}
+			img, err := there.Stat(t.Context(), name)
+			if err != nil || img.Name != "a b" || img.Size != 7 || (img.Record != nil) != test.digests {
+				t.Errorf("%s: %+v (%v)", test.uri, img, err)
+			}
+			if asked[0] != test.first || !test.digests && len(asked) != 1 {
+				t.Errorf("%s: asked for %q", test.uri, asked)
+			}
+			if uri, err := there.Location(t.Context(), name); err != nil || uri != test.location {
+				t.Errorf("%s: location %s (%v)", test.uri, uri, err)
+			}
+		}
+		for _, bad := range []string{"http://other", "http://other/", "http://other/x/", "http://other/a%2Fb", "http://other/..", "ftp://other/x", "http://secret@other/x"} {
+			if _, name, err := s.Elsewhere(bad); !errors.Is(err, backends.ErrInvalid) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%s: %q (%v)", bad, name, err)
+			}
+		}
+	})
 }

@@ -17,9 +17,9 @@ import (
 // send makes a request and follows its redirects. The response has a status
 // that does not pass by itself, and the caller closes its body; resp.Request
 // tells where it came from in the end. It is one try: see persist.
-func (s *Store) send(ctx context.Context, method string, u *url.URL, header http.Header) (*http.Response, error) {
+func (c *client) send(ctx context.Context, method string, u *url.URL, header http.Header) (*http.Response, error) {
 	for range 1 + maxRedirects {
-		resp, err := s.roundTrip(ctx, method, u, header)
+		resp, err := c.roundTrip(ctx, method, u, header)
 		if err != nil {
 			return nil, err
 		}
@@ -40,18 +40,18 @@ func (s *Store) send(ctx context.Context, method string, u *url.URL, header http
 }
 
 // roundTrip makes one request.
-func (s *Store) roundTrip(ctx context.Context, method string, u *url.URL, header http.Header) (*http.Response, error) {
+func (c *client) roundTrip(ctx context.Context, method string, u *url.URL, header http.Header) (*http.Response, error) {
 	if ctx.Err() != nil { // with a place free, the select below might take it
 		return nil, context.Cause(ctx)
 	}
 	select {
-	case s.places <- struct{}{}:
+	case c.places <- struct{}{}:
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	watch := s.newWatch(ctx)
-	b := &body{watch: watch, leave: sync.OnceFunc(func() { <-s.places })}
-	resp, err := s.transport.RoundTrip(newRequest(watch, method, u, header))
+	watch := c.newWatch(ctx)
+	b := &body{watch: watch, leave: sync.OnceFunc(func() { <-c.places })}
+	resp, err := c.transport.RoundTrip(newRequest(watch, method, u, header))
 	watch.pause()
 	if err != nil {
 		err = connectError(watch.ctx, u, err)
@@ -116,9 +116,9 @@ type watch struct {
 	limit  time.Duration
 }
 
-func (s *Store) newWatch(ctx context.Context) *watch {
+func (c *client) newWatch(ctx context.Context) *watch {
 	ctx, cancel := context.WithCancelCause(ctx)
-	w := &watch{ctx: ctx, cancel: cancel, limit: s.stall}
+	w := &watch{ctx: ctx, cancel: cancel, limit: c.stall}
 	w.timer = time.AfterFunc(w.limit, func() {
 		cancel(&transient{err: fmt.Errorf("the server sends nothing for %v: %w", w.limit, context.DeadlineExceeded)})
 	})
@@ -145,7 +145,7 @@ const firstBackoff = 250 * time.Millisecond
 
 // persist does something again, a little later each time, for as long as it
 // fails in a way that may pass, and its deadline allows.
-func (s *Store) persist(ctx context.Context, do func() error) error {
+func (c *client) persist(ctx context.Context, do func() error) error {
 	for n := 0; ; n++ {
 		err := do()
 		if err == nil {

@@ -38,7 +38,7 @@ func newTestStore(t *testing.T, o options, dial dialFunc) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newStore(t.Context(), settings, opening(&o), dial)
+	s := &Store{client: newClient(t.Context(), settings, opening(&o), dial), base: settings.base}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)

@@ -31,8 +31,12 @@ var algos = []string{"sha512", "sha256", "md5"}
 const sumsValid = time.Minute
 
 // record makes the record of an image: of the published digests the best is
-// its multihash, and md5 the checksum; nil if there are none.
+// its multihash, and md5 the checksum; nil if there are none. A URL with a
+// query is no directory that could have any.
 func (s *Store) record(ctx context.Context, img backends.Image) (*backends.Record, error) {
+	if s.base.RawQuery != "" {
+		return nil, nil
+	}
 	digests := make([]string, len(algos))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, algo := range algos {
@@ -120,8 +124,6 @@ func (s *Store) fetchSums(ctx context.Context, file, algo string) (map[string]st
 // sums keeps what the files of digests say, for a time. Who asks for one
 // that is being fetched waits for that.
 type sums struct {
-	fetches sync.WaitGroup
-
 	mu    sync.Mutex // guards files
 	files map[string]*sumsFile
 }
@@ -158,7 +160,7 @@ func (c *sums) file(s *Store, file, algo string) *sumsFile {
 		c.files = make(map[string]*sumsFile)
 	}
 	c.files[file] = f
-	c.fetches.Go(func() {
+	s.fetches.Go(func() {
 		defer close(f.done)
 		// The fetch is everybody's who waits for it, not its first caller's.
 		ctx, cancel := context.WithTimeout(s.life, s.limit)
@@ -178,6 +180,3 @@ func (f *sumsFile) isOver() bool {
 		return false
 	}
 }
-
-// wait waits for the fetches whose callers have gone.
-func (c *sums) wait() { c.fetches.Wait() }
