@@ -1,11 +1,17 @@
 package http
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // TestRedirects: they are followed, relative ones too, for at most
@@ -82,6 +88,84 @@ func TestCredentials(t *testing.T) {
 			if got[test.host] != test.want {
 				t.Errorf("%s: %s got the credentials %q, want %q", target, test.host, got[test.host], test.want)
 			}
+		}
+	})
+}
+
+// counted counts the connections that are open.
+type counted struct {
+	net.Conn
+	open *atomic.Int32
+	once sync.Once
+}
+
+func (c *counted) Close() error {
+	c.once.Do(func() { c.open.Add(-1) })
+	return c.Conn.Close()
+}
+
+// TestClose: a closed store has no connection, and nothing under way, also
+// of what its callers have left behind.
+func TestClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var open, dialling atomic.Int32
+		n := new(network)
+		n.serve(t, "web:80", func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "SUMS") {
+				<-r.Context().Done()
+			}
+			answer(w, r, 0)
+		})
+		var hang atomic.Bool
+		dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+			if hang.Load() {
+				dialling.Add(1)
+				defer dialling.Add(-1)
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			conn, err := n.dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			open.Add(1)
+			return &counted{Conn: conn, open: &open}, nil
+		}
+		o := options{BaseURL: "http://web/"}
+		settings, err := o.settings()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &Store{client: newClient(t.Context(), settings, opening(&o), dial), base: settings.base}
+		if _, err := s.facts(t.Context(), "x"); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := s.Stat(ctx, "x"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("stat: %v", err)
+		}
+		hang.Store(true)
+		s.transport.CloseIdleConnections()
+		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := s.facts(ctx, "x"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("facts: %v", err)
+		}
+		hang.Store(false)
+		if _, err := s.facts(t.Context(), "x"); err != nil {
+			t.Error(err)
+		}
+		if open.Load() == 0 || dialling.Load() != 1 {
+			t.Errorf("%d connections are kept, %d being made", open.Load(), dialling.Load())
+		}
+		begin := time.Now()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if open.Load() != 0 || dialling.Load() != 0 || time.Since(begin) != 0 {
+			t.Errorf("after %v: %d connections, %d being made", time.Since(begin), open.Load(), dialling.Load())
 		}
 	})
 }
