@@ -68,13 +68,12 @@ func (c *client) close() {
 // dialFunc opens a connection.
 type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// bounded is dial with a timeout, ended by close: net/http goes on connecting
-// when the request that wanted it has gone.
+// bounded is dial with a timeout. What is still being dialled when its
+// request has gone ends with CloseIdleConnections.
 func (c *client) bounded(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, c.connect)
 		defer cancel()
-		defer context.AfterFunc(c.life, cancel)()
 		return dial(ctx, network, address)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,6 +50,39 @@ func TestRedirects(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestRedirect: where a redirect leads, with whose credentials, and which
+// are refused.
+func TestRedirect(t *testing.T) {
+	for _, test := range []struct{ from, location, want string }{
+		{"http://u:p@web/a/x", "y", "http://u:p@web/a/y"},
+		{"http://u:p@web/a/x", "https://web/y", "https://u:p@web/y"},
+		{"http://u:p@web:8080/x", "https://web/y", "https://web/y"},
+		{"http://u:p@web/x", "https://web:8443/y", "https://web:8443/y"},
+		{"https://u:p@web/x", "https://WEB:443/y", "https://u:p@WEB:443/y"},
+		{"https://u:p@web/x", "http://web/y", "refused"},
+		{"https://u:p@web/x", "http://other/y", "refused"},
+		{"http://u:p@web/x", "http://other/y", "http://other/y"},
+		{"http://web/x", "gopher://other/y", "refused"},
+	} {
+		from, err := url.Parse(test.from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to, err := redirect(&http.Response{
+			StatusCode: http.StatusFound,
+			Header:     http.Header{"Location": {test.location}},
+			Request:    &http.Request{URL: from},
+		})
+		got := "refused"
+		if err == nil {
+			got = to.String()
+		}
+		if got != test.want {
+			t.Errorf("from %s to %s: %s (%v), want %s", test.from, test.location, got, err, test.want)
+		}
+	}
 }
 
 // TestCredentials: they go to the server that they are for, and to no other

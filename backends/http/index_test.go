@@ -1,6 +1,7 @@
 package http
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -186,6 +187,40 @@ func TestListAsks(t *testing.T) {
 		trouble.Store(true)
 		if names, err := listed(t, s); !errors.Is(err, backends.ErrUnavailable) || names != nil {
 			t.Errorf("a server in trouble: %q, %v", names, err)
+		}
+	})
+}
+
+// TestIndexBase: a page may say that its links are relative to somewhere
+// else. What they lead to has to be below the page all the same.
+func TestIndexBase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		page := `<base href="/other/"><a href="x">x</a> <a href="../images/y">y</a> <a href="/images/z">z</a>`
+		s, _ := newWeb(t, (&indexed{status: 200, typ: "text/html", page: []byte(page)}).ServeHTTP)
+		got, err := listed(t, s)
+		if diff := cmp.Diff([]string{"y", "z"}, got); diff != "" || err != nil {
+			t.Errorf("error %v (-want +got):\n%s", err, diff)
+		}
+	})
+}
+
+// TestListStops: a listing ends with its caller, and with the error of what
+// it calls.
+func TestListStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newWeb(t, (&indexed{status: 200, typ: "text/html", page: []byte("<a href=x><a href=y><a href=z>")}).ServeHTTP)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		enough := errors.New("enough")
+		for _, stop := range []func() error{
+			func() error { return enough },
+			func() error { cancel(); return nil },
+		} {
+			calls := 0
+			err := s.List(ctx, func(backends.Image) error { calls++; return stop() })
+			if calls != 1 || !errors.Is(err, enough) && !errors.Is(err, context.Canceled) {
+				t.Errorf("%d calls, %v", calls, err)
+			}
 		}
 	})
 }
