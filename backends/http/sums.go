@@ -124,8 +124,9 @@ func (s *Store) fetchSums(ctx context.Context, file, algo string) (map[string]st
 // sums keeps what the files of digests say, for a time. Who asks for one
 // that is being fetched waits for that.
 type sums struct {
-	mu    sync.Mutex // guards files
+	mu    sync.Mutex // guards the rest
 	files map[string]*sumsFile
+	swept time.Time // when those that are over were dropped last
 }
 
 // sumsFile is a file of digests; those of NAME are NAME's.
@@ -151,8 +152,11 @@ func (c *sums) get(ctx context.Context, s *Store, file, algo string) (map[string
 func (c *sums) file(s *Store, file, algo string) *sumsFile {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	maps.DeleteFunc(c.files, func(_ string, f *sumsFile) bool { return f.isOver() })
-	if f := c.files[file]; f != nil {
+	if time.Since(c.swept) >= sumsValid {
+		maps.DeleteFunc(c.files, func(_ string, f *sumsFile) bool { return f.isOver() })
+		c.swept = time.Now()
+	}
+	if f := c.files[file]; f != nil && !f.isOver() {
 		return f
 	}
 	f := &sumsFile{done: make(chan struct{})}
