@@ -158,6 +158,19 @@ func TestChanged(t *testing.T) {
 	}
 }
 
+// TestUnchanged: with the same ETag an image is the same one, though the
+// server, or another one of several, tells another Last-Modified.
+func TestUnchanged(t *testing.T) {
+	eachKind(t, manners{etag: `"a"`, modified: day}, func(t *testing.T, f *files, s *Store) {
+		r := openX(t, s)
+		f.set(func() { f.manners.modified = day.Add(time.Hour) })
+		if stream, ok := r.(*stream); ok {
+			stream.breakOff()
+		}
+		wantRead(t, r, f.data["x"], 1000, 1000)
+	})
+}
+
 // breaker cuts bodies off: of each GET all but so many bytes, so often.
 type breaker struct {
 	files *files

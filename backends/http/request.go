@@ -155,7 +155,7 @@ func (c *client) persist(ctx context.Context, do func() error) error {
 			return context.Cause(ctx)
 		}
 		var t *transient
-		if !errors.As(err, &t) || n+1 == maxTries {
+		if !errors.As(err, &t) || n+1 == maxTries || t.after > c.limit {
 			return err
 		}
 		wait := firstBackoff << n

@@ -129,7 +129,7 @@ func (f *facts) image(name string) backends.Image {
 		Size:        f.size,
 		Mtime:       mtime,
 		Allocated:   -1,
-		Incarnation: fmt.Sprintf("%s %d", cmp.Or(f.etag, f.modified), f.size),
+		Incarnation: f.version(),
 	}
 }
 
@@ -157,10 +157,24 @@ func (f *facts) check(resp *http.Response) error {
 		return errChanged
 	case err != nil && !errors.Is(err, errNoSize): // the reader counts
 		return err
-	case now.size >= 0 && now.size != f.size,
-		now.etag != "" && f.etag != "" && now.etag != f.etag,
-		now.modified != "" && f.modified != "" && now.modified != f.modified:
-		return fmt.Errorf("%w: it was %q, and is %q", errChanged, f.image("").Incarnation, now.image("").Incarnation)
+	case now.size >= 0 && now.size != f.size, !f.sameVersion(now):
+		return fmt.Errorf("%w: it was %s, and is %s", errChanged, f.version(), now.version())
 	}
 	return nil
+}
+
+// sameVersion compares what both tell, the ETag before Last-Modified.
+func (f *facts) sameVersion(now facts) bool {
+	switch {
+	case f.etag != "" && now.etag != "":
+		return f.etag == now.etag
+	case f.modified != "" && now.modified != "":
+		return f.modified == now.modified
+	}
+	return true
+}
+
+// version is what changes when an image is replaced.
+func (f *facts) version() string {
+	return fmt.Sprintf("%s %d", cmp.Or(f.etag, f.modified), f.size)
 }

@@ -37,6 +37,7 @@ func (s *Store) record(ctx context.Context, img backends.Image) (*backends.Recor
 	if s.base.RawQuery != "" {
 		return nil, nil
 	}
+	s.sums.saw(img)
 	digests := make([]string, len(algos))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, algo := range algos {
@@ -126,7 +127,22 @@ func (s *Store) fetchSums(ctx context.Context, file, algo string) (map[string]st
 type sums struct {
 	mu    sync.Mutex // guards the rest
 	files map[string]*sumsFile
-	swept time.Time // when those that are over were dropped last
+	swept time.Time         // when those that are over were dropped last
+	seen  map[string]string // incarnations by name
+}
+
+// saw notes the incarnation of an image. When there was another one, what is
+// kept may be its digests, and is asked for anew.
+func (c *sums) saw(img backends.Image) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.seen == nil {
+		c.seen = make(map[string]string)
+	}
+	if before, ok := c.seen[img.Name]; ok && before != img.Incarnation {
+		clear(c.files)
+	}
+	c.seen[img.Name] = img.Incarnation
 }
 
 // sumsFile is a file of digests; those of NAME are NAME's.

@@ -236,3 +236,24 @@ func TestSumsKept(t *testing.T) {
 		}
 	})
 }
+
+// TestSumsOfAnother: when an image is replaced, what was published for the
+// one before is not believed to be of the new one.
+func TestSumsOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := hexOf("md5", "a"), hexOf("md5", "b")
+		f := &files{manners: manners{etag: `"a"`}, data: map[string][]byte{"x": nil, "MD5SUMS": []byte(a + "  x")}}
+		s, _ := newWeb(t, f.ServeHTTP)
+		want := func(digest string) {
+			t.Helper()
+			if img, err := s.Stat(t.Context(), "x"); err != nil || img.Record == nil || img.Record.Checksum != digest {
+				t.Errorf("%+v (%v), want the digest %s", img, err, digest)
+			}
+		}
+		want(a)
+		f.set(func() { f.data["MD5SUMS"] = []byte(b + "  x") })
+		want(a)
+		f.set(func() { f.manners.etag = `"b"` })
+		want(b)
+	})
+}
