@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -124,10 +125,13 @@ func TestNoBase(t *testing.T) {
 // query; the digests beside it count.
 func TestElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // guards asked
 		var asked []string
 		serve := func(w http.ResponseWriter, r *http.Request) {
 			user, password, _ := r.BasicAuth()
+			mu.Lock()
 			asked = append(asked, user+":"+password+"@"+r.Host+r.URL.RequestURI())
+			mu.Unlock()
 			switch r.URL.Path {
 			case "/pub//a b":
 				answer(w, r, 7)
@@ -148,7 +152,6 @@ func TestElsewhere(t *testing.T) {
 			{"http://web/pub//a%20b", ":@web/pub//a%20b", "http://web/pub//a%20b", true},
 			{"http://other/pub//a%20b?token=1", ":@other/pub//a%20b?token=1", "http://other/pub//a%20b?token=1", false},
 		} {
-			asked = nil
 			there, name, err := s.Elsewhere(test.uri)
 			if err != nil {
 				t.Fatal(err)
@@ -157,9 +160,12 @@ func TestElsewhere(t *testing.T) {
 			if err != nil || img.Name != "a b" || img.Size != 7 || (img.Record != nil) != test.digests {
 				t.Errorf("%s: %+v (%v)", test.uri, img, err)
 			}
+			mu.Lock()
 			if asked[0] != test.first || !test.digests && len(asked) != 1 {
 				t.Errorf("%s: asked for %q", test.uri, asked)
 			}
+			asked = nil
+			mu.Unlock()
 			if uri, err := there.Location(t.Context(), name); err != nil || uri != test.location {
 				t.Errorf("%s: location %s (%v)", test.uri, uri, err)
 			}
