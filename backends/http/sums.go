@@ -19,18 +19,17 @@ import (
 	"glancefs/backends"
 )
 
-// algos are the algorithms of published digests, the best first. They are
-// looked for in SHA512SUMS, SHA256SUMS and MD5SUMS, also in small letters,
-// which have a line for each image, then in NAME.sha512, NAME.sha256 and
-// NAME.md5. To a listing these are files like others, so that sha256sum -c
-// works in the mount.
+// algos are the algorithms of published digests. They are looked for in
+// SHA512SUMS, SHA256SUMS and MD5SUMS, also in small letters, which have a line
+// for each image, then in NAME.sha512, NAME.sha256 and NAME.md5. To a listing
+// these are files like others, so that sha256sum -c works in the mount.
 var algos = []string{"sha512", "sha256", "md5"}
 
 // sumsValid is how long a file of digests, or that there is none, is
 // believed without asking again.
 const sumsValid = time.Minute
 
-// record makes the record of an image: of the published digests the best is
+// record makes the record of an image: the best of the published digests is
 // its multihash, and md5 the checksum; nil if there are none. A URL with a
 // query is no directory that could have any.
 func (s *Store) record(ctx context.Context, img backends.Image) (*backends.Record, error) {
@@ -38,26 +37,30 @@ func (s *Store) record(ctx context.Context, img backends.Image) (*backends.Recor
 		return nil, nil
 	}
 	s.sums.saw(img)
-	digests := make([]string, len(algos))
-	group, ctx := errgroup.WithContext(ctx)
-	for i, algo := range algos {
-		group.Go(func() (err error) {
-			digests[i], err = s.published(ctx, img.Name, algo)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	r := backends.Record{Size: img.Size, Mtime: img.Mtime}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		r.Checksum, err = s.published(groupCtx, img.Name, "md5")
+		return err
+	})
+	group.Go(func() (err error) {
+		for _, r.HashingAlgo = range []string{"sha512", "sha256"} {
+			r.Multihash, err = s.published(groupCtx, img.Name, r.HashingAlgo)
+			if err != nil || r.Multihash != "" {
+				break
+			}
+		}
+		return err
+	})
+	switch err := group.Wait(); {
+	case err != nil:
 		return nil, err
-	}
-	best := slices.IndexFunc(digests, func(d string) bool { return d != "" })
-	if best < 0 {
+	case r.Multihash == "" && r.Checksum == "":
 		return nil, nil
+	case r.Multihash == "":
+		r.Multihash, r.HashingAlgo = r.Checksum, "md5"
 	}
-	return &backends.Record{
-		Size: img.Size, Mtime: img.Mtime,
-		Checksum:  digests[len(algos)-1],
-		Multihash: digests[best], HashingAlgo: algos[best],
-	}, nil
+	return &r, nil
 }
 
 // published returns an image's digest in one algorithm, "" if none is

@@ -88,7 +88,12 @@ func StartNginx(t testing.TB) *Server {
 // Start starts the server again after Stop.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
-	s.cmd = start(t, strings.TrimPrefix(s.HTTP, "http://"), "nginx", "-c", s.conf, "-e", "stderr")
+	// nginx writes that file when it has its ports.
+	ready := func(pid int) bool {
+		text, err := os.ReadFile(filepath.Join(filepath.Dir(s.conf), "pid"))
+		return err == nil && strings.TrimSpace(string(text)) == strconv.Itoa(pid)
+	}
+	s.cmd = start(t, ready, "nginx", "-c", s.conf, "-e", "stderr")
 }
 
 // Stop kills the server.
@@ -122,8 +127,8 @@ func (s *Server) Requests(t testing.TB, uri string, n int) []string {
 	}
 }
 
-// start starts a program and waits until it takes connections at address.
-func start(t testing.TB, address, name string, args ...string) *exec.Cmd {
+// start starts a program and waits until it is ready.
+func start(t testing.TB, ready func(pid int) bool, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	var stderr bytes.Buffer
@@ -132,17 +137,13 @@ func start(t testing.TB, address, name string, args ...string) *exec.Cmd {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = conn.Close() // it was to see whether there is somebody
-			return cmd
-		}
+	for deadline := time.Now().Add(10 * time.Second); !ready(cmd.Process.Pid); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			kill(cmd)
-			t.Fatalf("%v takes no connections: %v\n%s", cmd, err, &stderr)
+			t.Fatalf("%v takes no connections\n%s", cmd, &stderr)
 		}
 	}
+	return cmd
 }
 
 func kill(cmd *exec.Cmd) {
@@ -181,7 +182,14 @@ func Proxy(t testing.TB, user string) string {
 	conf := filepath.Join(t.TempDir(), "tinyproxy.conf")
 	write(t, conf, []byte(text))
 	address := fmt.Sprintf("127.0.0.1:%d", port)
-	cmd := start(t, address, "tinyproxy", "-d", "-c", conf)
+	ready := func(int) bool {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = conn.Close() // it was to see whether there is somebody
+		}
+		return err == nil
+	}
+	cmd := start(t, ready, "tinyproxy", "-d", "-c", conf)
 	t.Cleanup(func() { kill(cmd) })
 	return address
 }
