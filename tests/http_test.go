@@ -26,7 +26,7 @@ type webMount struct {
 	data   map[string][]byte
 }
 
-func newWebMount(t *testing.T) *webMount {
+func newWebMount(t *testing.T, conf ...string) *webMount {
 	t.Helper()
 	m := &webMount{server: web.StartNginx(t), data: map[string][]byte{
 		"a.img": random('w', 9<<20+321), "b.img": random('x', 1000), "none.img": random('y', 2<<20), "empty.img": {},
@@ -59,7 +59,8 @@ http_store_base_url = %[2]s/xml/
 https_ca_certificates_file = %[3]s
 [bare]
 http_store_base_url = %[4]s/auth/
-`, m.server.HTTP, m.server.HTTPS, m.server.CAFile, strings.Replace(m.server.HTTP, "://", "://user:secret@", 1))}.mount(t)
+%[5]s
+`, m.server.HTTP, m.server.HTTPS, m.server.CAFile, strings.Replace(m.server.HTTP, "://", "://user:secret@", 1), strings.Join(conf, "\n"))}.mount(t)
 	// Without the server no connection is kept, and the daemon is idle.
 	t.Cleanup(m.server.Stop)
 	return m
@@ -101,6 +102,13 @@ func TestHTTP(t *testing.T) {
 	if strings.Count(ls, "\n-r--r-----") != len(m.data)+3 { // and the three files of digests
 		t.Errorf("ls -l:\n%s", ls)
 	}
+	only := m.data["b.img"]
+	m.server.Write(t, "only.img", only)
+	m.server.Write(t, "only.img.sha256", fmt.Appendf(nil, "%x\n", sha256.Sum256(only)))
+	if got := m.wantSh(t, `cp web/only.img fast/ && getfattr -d web/only.img`); !strings.Contains(got, `hashing_algo="sha256"`) || strings.Contains(got, "checksum") {
+		t.Errorf("an image whose sha256 is published:\n%s", got)
+	}
+	wantImage(t, m.fast+"/only.img", only)
 	wantXattr(t, m.dir+"/bare/a.img", "location", m.server.HTTP+"/auth/a.img")
 	wantXattr(t, m.dir+"/web", "capabilities", "0x41")
 	wantXattr(t, m.dir+"/web", "status", "ok")
@@ -227,6 +235,38 @@ func TestHTTPDown(t *testing.T) {
 		m.server.Start(t)
 	}
 	wantImage(t, m.dir+"/web/a.img", m.data["a.img"])
+}
+
+// TestHTTPHung: a server that hangs is ETIMEDOUT, delays no other store, and
+// works when it answers again.
+func TestHTTPHung(t *testing.T) {
+	t.Parallel()
+	m := newWebMount(t, "[glancefs]\nrequest_timeout = 5")
+	m.log.allow(`"errno":"ETIMEDOUT"`)
+	f, err := os.Open(m.dir + "/cached/a.img")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	wantReadAt(t, f, m.data["a.img"], 0, 1000)
+	m.server.Pause(t)
+	hung := m.start(t, `cat web/b.img`)
+	hung.stdin.Close()
+	m.wantSh(t, `echo x > fast/x && cat fast/x && rm fast/x && ls . > $S/ls`)
+	if out, status := hung.wait(t); status == 0 || !strings.Contains(out, "Connection timed out") {
+		t.Errorf("exit status %d, wrote %q", status, out)
+	}
+	_, err = f.ReadAt(make([]byte, 1000), 8<<20)
+	wantErrno(t, err, unix.ETIMEDOUT)
+	m.server.Resume(t)
+	eventually(t, "the server answers again", func() bool {
+		_, err := os.Stat(m.dir + "/web/a.img")
+		return err == nil
+	})
+	wantReadAt(t, f, m.data["a.img"], 8<<20, 1000)
+	for _, store := range []string{"web", "cached", "stream", "secure"} {
+		wantImage(t, m.dir+"/"+store+"/a.img", m.data["a.img"])
+	}
 }
 
 // TestHTTPChanged: a reader of an image that is replaced on the server gets

@@ -99,6 +99,19 @@ func (s *Server) Start(t testing.TB) {
 // Stop kills the server.
 func (s *Server) Stop() { kill(s.cmd) }
 
+// Pause lets the server hang: it takes connections, and answers nothing.
+func (s *Server) Pause(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
+
+// Resume ends Pause.
+func (s *Server) Resume(t testing.TB) { s.signal(t, syscall.SIGCONT) }
+
+func (s *Server) signal(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Write puts a file into Dir.
 func (s *Server) Write(t testing.TB, name string, data []byte) {
 	t.Helper()
