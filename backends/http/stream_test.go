@@ -52,6 +52,19 @@ func TestStreamWindow(t *testing.T) {
 	}
 }
 
+// TestStreamJump: to go back, the rest of the body is not waited for.
+func TestStreamJump(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, s := streamed(t, 3*window)
+		r := openX(t, s)
+		wantRead(t, r, f.data["x"], 2*window, 1000)
+		wantRead(t, r, f.data["x"], 0, 1000)
+		if pos := r.(*stream).pos; pos > window {
+			t.Errorf("%d bytes were read to get at the first ones", pos)
+		}
+	})
+}
+
 // TestStreamCancelled: a read whose caller goes away is over at once, also
 // one that waits for another; the image can be read on.
 func TestStreamCancelled(t *testing.T) {
