@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"glancefs/backends"
 )
 
 // send makes a request and follows its redirects. The response has a status
@@ -120,7 +122,8 @@ func (c *client) newWatch(ctx context.Context) *watch {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &watch{ctx: ctx, cancel: cancel, limit: c.stall}
 	w.timer = time.AfterFunc(w.limit, func() {
-		cancel(&transient{err: fmt.Errorf("the server sends nothing for %v: %w", w.limit, context.DeadlineExceeded)})
+		err := fmt.Errorf("the server sends nothing for %v", w.limit)
+		cancel(&transient{err: backends.Classify(context.DeadlineExceeded, err)})
 	})
 	w.timer.Stop()
 	return w
@@ -146,14 +149,16 @@ const firstBackoff = 250 * time.Millisecond
 // persist does something again, a little later each time, for as long as it
 // fails in a way that may pass, and its deadline allows.
 func (c *client) persist(ctx context.Context, do func() error) error {
+	var last error
 	for n := 0; ; n++ {
 		err := do()
 		if err == nil {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return ended(ctx, last)
 		}
+		last = err
 		var t *transient
 		if !errors.As(err, &t) || n+1 == maxTries || t.after > c.limit {
 			return err
@@ -166,7 +171,15 @@ func (c *client) persist(ctx context.Context, do func() error) error {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return ended(ctx, last)
 		}
 	}
+}
+
+// ended is the error of a context that is done, with what went wrong before.
+func ended(ctx context.Context, last error) error {
+	if last == nil {
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("%w; before that: %v", context.Cause(ctx), last)
 }
