@@ -7,8 +7,9 @@ SHELL := /bin/bash
 # What Debian calls the packages.
 build_packages := ca-certificates gcc libc6-dev librados-dev librbd-dev
 run_packages   := attr fuse3
-test_packages  := $(run_packages) acl curl dash e2fsprogs mount nginx-light openssl procps psmisc python3 python3-cursive \
-                  python3-glance-store python3-oslo.config qemu-utils rsync tar tinyproxy util-linux xz-utils
+test_packages  := $(run_packages) acl ceph-base ceph-common ceph-mgr ceph-mon ceph-osd curl dash e2fsprogs mount \
+                  nginx-light openssl procps psmisc python3 python3-cursive python3-glance-store python3-oslo.config \
+                  python3-rados python3-rbd qemu-utils rsync tar tinyproxy util-linux xz-utils
 
 # install PACKAGES: installs those that are missing. On a system without apt
 # it says so and goes on: they may be there under other names.
@@ -73,7 +74,7 @@ test: go buildtools testtools ## install what the tests need, and run them all
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt would change:" $$files; exit 1; fi
 	go run ./tests/mustrun -list tests/must_run.txt -- \
 		-race -timeout 11m -tags '$(tags)' ./... -- \
-		GOMAXPROCS=1 -race -timeout 11m ./fsnode ./backends/... ./digest
+		GOMAXPROCS=1 -race -count=1 -timeout 11m ./fsnode ./backends/... ./digest
 
 .PHONY: soak
 soak: go testtools ## kill 1,000 writers, and add 4 GiB; takes long

@@ -59,7 +59,7 @@
 //
 // A driver (file, rbd, …) implements [Store] and is announced as a [Driver].
 // What only some stores can do is a small optional interface ([Renamer],
-// [MtimeSetter], [SpaceTeller], [LocalFiler], …), found with [As] as
+// [MtimeSetter], [LocalFiler], [BlockReader], …), found with [As] as
 // errors.As finds errors. A driver translates the errors of its service to
 // the sentinels where they enter, and wraps them. No driver hashes, knows an
 // errno, or logs a request. Package storetest has the tests that every

@@ -36,9 +36,12 @@ type Opening struct {
 	Reserved    bool                // one of Glance's own stores: never create anything for it
 	ReadOnly    bool                // nothing is ever written
 	SyncOnClose bool                // Commit makes durable
-	Log         *logrus.Entry       // for what no error can carry
 
-	ConnectTimeout, RequestTimeout time.Duration // the store's, of its common options
+	// The deadlines that the caller sets to the contexts of the calls; for a
+	// service that has its own.
+	ConnectTimeout, RequestTimeout time.Duration
+
+	Log *logrus.Entry // for what no error can carry
 }
 
 // Capability is glance_store's capability bit mask

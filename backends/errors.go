@@ -21,6 +21,20 @@ var (
 	ErrUnavailable   = errors.New("the store is unavailable") // RemoteServiceUnavailable
 )
 
+// Classify makes err one of the errors above, or of those that io/fs and
+// context have, too; its text stays its own.
+func Classify(class, err error) error { return &classified{class, err} }
+
+type classified struct{ class, err error }
+
+func (c *classified) Error() string   { return c.err.Error() }
+func (c *classified) Unwrap() []error { return []error{c.class, c.err} }
+
+// Misconfigured makes a fault of the configuration.
+func Misconfigured(format string, args ...any) error {
+	return Classify(ErrMisconfigured, fmt.Errorf(format, args...))
+}
+
 // Error is a failed operation on a store. It is made once, by Instance.
 type Error struct {
 	Op    string // add, get, stat, list, delete, rename, …
@@ -37,12 +51,3 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
-
-// Classify returns an error that is also of a class (ErrUnavailable,
-// fs.ErrPermission, …); its text stays its own.
-func Classify(class, err error) error { return &classified{class, err} }
-
-type classified struct{ class, err error }
-
-func (c *classified) Error() string   { return c.err.Error() }
-func (c *classified) Unwrap() []error { return []error{c.class, c.err} }

@@ -83,7 +83,7 @@ func (in *Instance) elsewhere(ctx context.Context, uri string) (other *Instance,
 func (in *Instance) with(store Store) *Instance {
 	return &Instance{
 		cfg: in.cfg, drv: in.drv, opts: in.opts, trust: in.trust, log: in.log, faults: in.faults,
-		life: in.life, algo: in.HashingAlgo(), current: &attempt{store: store},
+		ahead: in.ahead, life: in.life, algo: in.HashingAlgo(), current: &attempt{store: store},
 	}
 }
 

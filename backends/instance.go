@@ -9,6 +9,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"glancefs/backends/readahead"
 	"glancefs/backends/signature"
 	"glancefs/digest"
 )
@@ -20,6 +21,7 @@ type Instance struct {
 	drv      *Driver // nil: a type that glancefs does not have
 	opts     commonOptions
 	trust    signature.Trust
+	ahead    *readahead.Share
 	log      *logrus.Entry
 	faults   []error // of the configuration file
 	warning  error

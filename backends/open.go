@@ -3,6 +3,8 @@ package backends
 import (
 	"context"
 	"errors"
+
+	"glancefs/backends/readahead"
 )
 
 // Opened is an image of an instance, open for reading.
@@ -10,6 +12,7 @@ type Opened struct {
 	in     *Instance
 	name   string
 	reader Reader
+	ahead  *readahead.Reader // nil: the reader is asked itself
 	at     *attempt
 }
 
@@ -23,6 +26,17 @@ func (in *Instance) Open(ctx context.Context, name string) (o *Opened, err error
 	if err != nil {
 		return nil, err
 	}
+	if b, ok := o.reader.(BlockReader); ok {
+		o.ahead = readahead.New(in.life, readahead.Config{
+			Fetch: o.reader.ReadAt,
+			Size:  o.Image().Size,
+			Block: b.BlockSize(),
+			// A read that waits for a fetch in vain has the other half for
+			// its own.
+			Timeout: in.opts.RequestTimeout / 2,
+			Share:   in.ahead,
+		})
+	}
 	return o, nil
 }
 
@@ -33,7 +47,11 @@ func (o *Opened) Image() Image { return o.reader.Image() }
 func (o *Opened) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	ctx, cancel := o.in.deadline(ctx)
 	defer cancel()
-	n, err := o.reader.ReadAt(ctx, p, off)
+	read := o.reader.ReadAt
+	if o.ahead != nil {
+		read = o.ahead.ReadAt
+	}
+	n, err := read(ctx, p, off)
 	return n, o.in.fail("read", o.name, err)
 }
 
@@ -66,5 +84,8 @@ func (o *Opened) Seek(ctx context.Context, off int64, hole bool) (int64, error) 
 // Close closes the image.
 func (o *Opened) Close() error {
 	defer o.in.leave(o.at)
+	if o.ahead != nil {
+		o.ahead.Close()
+	}
 	return o.in.fail("close", o.name, o.reader.Close())
 }

@@ -90,6 +90,15 @@ type LocalFiler interface {
 	LocalFile() (fd uintptr, ok bool)
 }
 
+// BlockReader is a Reader that is slow to answer: it gains from being asked
+// for several blocks at once, before anybody wants them. Instance.Open puts a
+// read-ahead in front of it (package readahead).
+type BlockReader interface {
+	// BlockSize is how much is best asked for at once, in bytes: a power of
+	// two (rbd: the size of an object).
+	BlockSize() int64
+}
+
 // LocalSampler is a store of local files: Samples calls fn with an open
 // regular file on each filesystem that its images are on, so that the caller
 // can try what works there.

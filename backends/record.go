@@ -50,7 +50,7 @@ func ParseRecord(get func(key string) string, size int64, mtime time.Time) *Reco
 		Multihash:   get(KeyMultihash),
 		HashingAlgo: get(KeyHashingAlgo),
 	}
-	recSize, recMtime, ok := parseOf(get(KeyOf))
+	recSize, recMtime, ok := ParseOf(get(KeyOf))
 	if !ok || recSize != size || !recMtime.Equal(mtime) || r.Checksum == "" || r.Multihash == "" || r.HashingAlgo == "" {
 		return nil
 	}
@@ -70,8 +70,9 @@ func (img *Image) SetRecord(get func(key string) string) {
 	img.Stale = img.Record == nil && get(KeyOf) != ""
 }
 
-// parseOf parses the value of KeyOf.
-func parseOf(s string) (size int64, mtime time.Time, ok bool) {
+// ParseOf parses the value of KeyOf: the size and the mtime of the image that
+// a record is for.
+func ParseOf(s string) (size int64, mtime time.Time, ok bool) {
 	sizeText, stamp, _ := strings.Cut(s, " ")
 	secText, nsecText, _ := strings.Cut(stamp, ".")
 	size, err1 := strconv.ParseInt(sizeText, 10, 64)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"glancefs/backends/readahead"
 	"glancefs/backends/signature"
 	"glancefs/digest"
 )
@@ -56,6 +57,17 @@ const (
 // no driver is for disables its store, any other stops the start.
 var glanceTypes = []string{"file", "http", "swift", "rbd", "cinder", "vmware", "s3"}
 
+const (
+	// aheadTotal is the memory for what is read ahead of all readers of a
+	// set, in bytes: four blocks of 8 MiB saturate one stream from Ceph, and
+	// four such streams more than a network of 10 Gbit/s.
+	aheadTotal = 128 << 20
+
+	// aheadFloor is what a store may have of it whatever the others have:
+	// two blocks of 8 MiB, or four of 4 MiB.
+	aheadFloor = 16 << 20
+)
+
 // Set is the stores of one configuration. It is immutable and safe for
 // parallel use.
 type Set struct {
@@ -78,9 +90,10 @@ func Open(ctx context.Context, cfg Config, drivers []Driver) (*Set, error) {
 		}
 	}
 	instances := make([]*Instance, len(cfg.Stores))
+	ahead := readahead.NewBudget(aheadTotal, aheadFloor)
 	var wg sync.WaitGroup
 	for i, sc := range cfg.Stores {
-		wg.Go(func() { instances[i] = openInstance(ctx, cfg, sc, findDriver(drivers, sc.Type)) })
+		wg.Go(func() { instances[i] = openInstance(ctx, cfg, sc, findDriver(drivers, sc.Type), ahead.Share()) })
 	}
 	wg.Wait()
 
@@ -172,12 +185,13 @@ func (s *Set) Close() error {
 }
 
 // openInstance opens one store.
-func openInstance(ctx context.Context, cfg Config, sc StoreConfig, drv *Driver) *Instance {
+func openInstance(ctx context.Context, cfg Config, sc StoreConfig, drv *Driver, ahead *readahead.Share) *Instance {
 	in := &Instance{
 		cfg:     sc,
 		drv:     drv,
 		algo:    cfg.HashingAlgo,
 		trust:   cfg.Trust,
+		ahead:   ahead,
 		log:     cfg.Log.WithField("store", sc.Name),
 		current: new(attempt),
 	}

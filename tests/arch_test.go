@@ -58,12 +58,14 @@ var arrows = []struct {
 	{"fsnode", []string{"backends", "digest"}},
 	{"config", nil},
 	{"digest", nil},
-	{"backends", []string{"backends/signature", "digest"}},
+	{"backends", []string{"backends/readahead", "backends/signature", "digest"}},
+	{"backends/readahead", nil},
 	{"backends/signature", nil},
 	{"backends/all", []string{"config", "backends", "backends/*"}},
 	{"backends/storetest", []string{"backends", "digest"}},
 	{"backends/*", []string{"backends"}}, // a driver: no other one, and it never hashes
 	{"tests", nil},
+	{"tests/ceph", []string{"tests/need"}},
 	{"tests/signed", []string{"tests/need"}},
 	{"tests/web", []string{"tests/need"}},
 	{"tests/*", nil},
@@ -72,7 +74,7 @@ var arrows = []struct {
 }
 
 // testArrows are what tests may import beyond that. Every test may use
-// storetest, the store in memory, and the helpers below tests.
+// storetest, the store in memory, and the packages that set a scene.
 var testArrows = map[string][]string{
 	"backends": {"config"}, // options as they are in a file
 	"fsnode":   {"config"},
@@ -115,7 +117,7 @@ func TestArrows(t *testing.T) {
 			from := strings.TrimPrefix(p.ImportPath, "glancefs/")
 			allowed := allowedArrows(t, from)
 			checkArrows(t, from, p.Imports, allowed)
-			inTests := slices.Concat(allowed, testArrows[from], []string{"backends/storetest", "backends/memory", "tests/need", "tests/signed", "tests/web"})
+			inTests := slices.Concat(allowed, testArrows[from], []string{"backends/storetest", "backends/memory", "tests/need", "tests/signed", "tests/ceph", "tests/web"})
 			checkArrows(t, from, p.TestImports, inTests)
 			checkArrows(t, from, p.XTestImports, inTests)
 		}

@@ -25,6 +25,7 @@ import (
 	"glancefs/backends/file"
 	"glancefs/backends/http"
 	"glancefs/backends/memory"
+	"glancefs/backends/rbd"
 )
 
 // Drivers returns every driver. This list is the one place outside its own
@@ -34,5 +35,6 @@ func Drivers() []backends.Driver {
 		file.Driver(),
 		http.Driver(),
 		memory.Driver(),
+		rbd.Driver(),
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+
+	"glancefs/backends"
 )
 
 // Abort ends the add; see backends.Writer. What can't be removed at once, as
@@ -39,7 +41,7 @@ func (w *writer) cleanUp() {
 		if w.sidecar != 0 {
 			w.dir.removeSidecar(w.sidecar)
 		}
-		return classify(errors.Join(err, w.close()))
+		return backends.ClassifyErrno(errors.Join(err, w.close()))
 	})
 }
 

@@ -17,7 +17,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return fs.ErrNotExist // somebody was faster
 			}
-			return classify(err)
+			return backends.ClassifyErrno(err)
 		}
 		if f.stat.Nlink == 1 { // else another name still has it
 			f.dir.removeSidecar(f.stat.Ino)
@@ -41,7 +41,7 @@ func (s *Store) Rename(ctx context.Context, oldName, newName string) error {
 			return err
 		}
 		if s.sync {
-			return classify(syncDir(f.dir.path))
+			return backends.ClassifyErrno(syncDir(f.dir.path))
 		}
 		return nil
 	})
@@ -55,7 +55,7 @@ func (s *Store) SetMtime(ctx context.Context, name string, mtime time.Time) erro
 	return s.change(ctx, name, func(f *found) error {
 		old := f.image()
 		if err := utimens(f.File, mtime); err != nil {
-			return classify(err)
+			return backends.ClassifyErrno(err)
 		}
 		if old.Record == nil {
 			return nil
@@ -67,7 +67,7 @@ func (s *Store) SetMtime(ctx context.Context, name string, mtime time.Time) erro
 			err = f.dir.writeRecord(f.File, &f.stat, record, s.sync)
 		}
 		if err != nil {
-			return classify(errors.Join(err, utimens(f.File, old.Mtime)))
+			return backends.ClassifyErrno(errors.Join(err, utimens(f.File, old.Mtime)))
 		}
 		return nil
 	})

@@ -38,14 +38,14 @@ func (w *writer) Commit(ctx context.Context, r backends.Record) (backends.Image,
 func (w *writer) finish(r backends.Record) error {
 	// Zeros at the end that were left out.
 	if err := w.file.Truncate(w.size); err != nil {
-		return classify(err)
+		return backends.ClassifyErrno(err)
 	}
 	if err := w.setMtime(r.Mtime); err != nil {
-		return classify(err)
+		return backends.ClassifyErrno(err)
 	}
 	var st unix.Statx_t
 	if err := statx(w.file, &st); err != nil {
-		return classify(err)
+		return backends.ClassifyErrno(err)
 	}
 	r.Mtime = timeOf(st.Mtime) // filesystems round: NFS to 100 ns, ext3 to 1 s
 	w.sidecar = st.Ino
@@ -55,7 +55,7 @@ func (w *writer) finish(r backends.Record) error {
 	// After the xattrs: who may not write to a file may not set them.
 	w.setOwner()
 	if w.store.sync {
-		return classify(w.file.Sync())
+		return backends.ClassifyErrno(w.file.Sync())
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func (w *writer) publish() (backends.Image, error) {
 // undo takes the name away from an image that could not be made durable. err
 // is why; it is ErrUnknown if the image could not be removed either.
 func (w *writer) undo(target string, err error) error {
-	err = classify(err)
+	err = backends.ClassifyErrno(err)
 	if !isNamed(w.file, target) {
 		return err
 	}

@@ -87,11 +87,11 @@ func makeDatadir(path string) error {
 // faultOrDown makes the error of a datadir that can't be used: one that is
 // down comes back, anything else is for the operator to change.
 func faultOrDown(err error, format string, args ...any) error {
-	err = classify(err)
+	err = backends.ClassifyErrno(err)
 	if errors.Is(err, backends.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, unix.EIO) {
 		return err
 	}
-	return misconfigured(format, args...)
+	return backends.Misconfigured(format, args...)
 }
 
 // makeTraversable gives the datadir the permission bits that the images'
@@ -121,15 +121,15 @@ func (d *datadir) checkLocked() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return backends.Classify(errGone, unavailable("the datadir %s is not there", d.path))
 	case err != nil:
-		return classify(err)
+		return backends.ClassifyErrno(err)
 	case !info.IsDir():
-		return misconfigured("the datadir %s is not a directory", d.path)
+		return backends.Misconfigured("the datadir %s is not a directory", d.path)
 	case info.Sys().(*syscall.Stat_t).Dev == d.mount.dev:
 		return nil
 	}
 	now, err := mountOf(d.path)
 	if err != nil {
-		return classify(err)
+		return backends.ClassifyErrno(err)
 	}
 	if isBelow(d.mount.point, now.point) {
 		return unavailable("the datadir %s was on the %s at %s, which is not mounted now", d.path, d.mount.fsType, d.mount.point)

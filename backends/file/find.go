@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"glancefs/backends"
 )
 
 // found is an image in a datadir, by an O_PATH descriptor: what is asked of
@@ -44,11 +46,11 @@ func (d *datadir) find(name string) (*found, error) {
 	path := d.image(name)
 	file, err := openFile(path, path, unix.O_PATH|unix.O_NOFOLLOW)
 	if err != nil {
-		return nil, classify(err)
+		return nil, backends.ClassifyErrno(err)
 	}
 	f := &found{File: file, dir: d, name: name}
 	if err := statx(f.File, &f.stat); err != nil {
-		return nil, errors.Join(classify(err), f.Close())
+		return nil, errors.Join(backends.ClassifyErrno(err), f.Close())
 	}
 	if f.stat.Mode&unix.S_IFMT != unix.S_IFREG {
 		return nil, errors.Join(fs.ErrNotExist, f.Close())
@@ -104,7 +106,7 @@ func (s *Store) wantFree(name string) error {
 		case err == nil:
 			return fs.ErrExist
 		case !errors.Is(err, fs.ErrNotExist):
-			return classify(&os.PathError{Op: "stat", Path: d.image(name), Err: err})
+			return backends.ClassifyErrno(&os.PathError{Op: "stat", Path: d.image(name), Err: err})
 		}
 		if err := d.check(); err != nil {
 			return err

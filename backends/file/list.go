@@ -69,7 +69,7 @@ func (d *datadir) imageNames() ([]string, error) {
 	}
 	names, err := readNames(d.path)
 	if err != nil {
-		return nil, classify(err)
+		return nil, backends.ClassifyErrno(err)
 	}
 	return slices.DeleteFunc(names, func(name string) bool {
 		return strings.HasPrefix(name, backends.OwnPrefix)
@@ -88,7 +88,7 @@ func (d *datadir) images(names []string) ([]backends.Image, error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // deleted meanwhile
 		case err != nil:
-			return nil, classify(&os.PathError{Op: "stat", Path: path, Err: err})
+			return nil, backends.ClassifyErrno(&os.PathError{Op: "stat", Path: path, Err: err})
 		case st.Mode&unix.S_IFMT == unix.S_IFREG:
 			images = append(images, imageOf(name, &st))
 		}

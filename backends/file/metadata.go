@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"glancefs/backends"
 )
 
 // metadataFile is filesystem_store_metadata_file: location metadata by
@@ -32,7 +34,7 @@ func (s *Store) openMetadata(ctx context.Context) error {
 	}
 	err := s.gate.Do(ctx, func() error { return s.metadata.load() })
 	if err != nil && ctx.Err() == nil {
-		return misconfigured("filesystem_store_metadata_file = %s: %w", s.metadata.path, err)
+		return backends.Misconfigured("filesystem_store_metadata_file = %s: %w", s.metadata.path, err)
 	}
 	return nil
 }

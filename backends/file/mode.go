@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"glancefs/backends"
 )
 
 // mode understands filesystem_store_file_perm: octal digits, written as a
@@ -16,7 +18,7 @@ func (o *options) mode() (uint32, error) {
 	}
 	mode, err := strconv.ParseUint(strconv.Itoa(o.FilePerm), 8, 32)
 	if err != nil || mode > 0o777 || mode&0o400 == 0 {
-		return 0o644 &^ umask(), misconfigured("filesystem_store_file_perm = %d: expected up to three octal digits with the owner's read bit, as 640", o.FilePerm)
+		return 0o644 &^ umask(), backends.Misconfigured("filesystem_store_file_perm = %d: expected up to three octal digits with the owner's read bit, as 640", o.FilePerm)
 	}
 	return uint32(mode), nil
 }

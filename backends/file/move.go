@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"glancefs/backends"
 )
 
 // move renames the open file f, and never replaces another one: then it is
@@ -22,7 +24,7 @@ func move(f *os.File, from, to string) error {
 	case errors.Is(err, fs.ErrExist):
 		return fs.ErrExist
 	}
-	return classify(&os.LinkError{Op: "rename", Old: from, New: to, Err: err})
+	return backends.ClassifyErrno(&os.LinkError{Op: "rename", Old: from, New: to, Err: err})
 }
 
 // linkAndUnlink is the rename that does not replace of filesystems without
@@ -67,13 +69,13 @@ func (s *Store) lockNames() (unlock func(), err error) {
 	}
 	f, err := os.OpenFile(filepath.Join(d.own(), "lock"), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o666)
 	if err != nil {
-		return nil, classify(err)
+		return nil, backends.ClassifyErrno(err)
 	}
 	_ = f.Chmod(0o666)                // for whoever else adds here; only its owner may
 	unlock = func() { _ = f.Close() } // nothing was written
 	if err := lock(f, unix.LOCK_EX); err != nil && err != errNoLocks {
 		unlock()
-		return nil, classify(err)
+		return nil, backends.ClassifyErrno(err)
 	}
 	return unlock, nil
 }

@@ -76,12 +76,12 @@ func (o *options) datadirs(in backends.Opening) ([]*datadir, error) {
 	switch {
 	case len(o.Datadirs) > 0 && explicit && o.Datadir != "":
 		dirs, err := parseDatadirs(o.Datadirs, in.Log)
-		both := misconfigured("filesystem_store_datadir = %s, and filesystem_store_datadirs too: expected one of them", o.Datadir)
+		both := backends.Misconfigured("filesystem_store_datadir = %s, and filesystem_store_datadirs too: expected one of them", o.Datadir)
 		return dirs, errors.Join(both, err)
 	case len(o.Datadirs) > 0:
 		return parseDatadirs(o.Datadirs, in.Log)
 	case explicit && o.Datadir == "":
-		return nil, misconfigured("filesystem_store_datadir is empty: expected a directory, here or in filesystem_store_datadirs")
+		return nil, backends.Misconfigured("filesystem_store_datadir is empty: expected a directory, here or in filesystem_store_datadirs")
 	case in.Reserved && !explicit:
 		return []*datadir{newDatadir(filepath.Join("/var/lib/glance", in.Name), 0)}, nil
 	}
@@ -109,7 +109,7 @@ func parseDatadirs(values []string, log *logrus.Entry) ([]*datadir, error) {
 		case same < 0:
 			dirs = append(dirs, d)
 		case dirs[same].priority != d.priority:
-			faults = append(faults, misconfigured("filesystem_store_datadirs = %s: the directory has the priority %d already: expected it once", value, dirs[same].priority))
+			faults = append(faults, backends.Misconfigured("filesystem_store_datadirs = %s: the directory has the priority %d already: expected it once", value, dirs[same].priority))
 		default:
 			log.Warnf("filesystem_store_datadirs = %s: the directory is given twice", value)
 		}
@@ -126,7 +126,7 @@ func parseDatadir(value string) (*datadir, error) {
 		if text := strings.TrimSpace(value[i+1:]); text != "" {
 			var err error
 			if priority, err = strconv.Atoi(text); err != nil {
-				return nil, misconfigured("filesystem_store_datadirs = %s: expected an integer after the last colon, the priority", value)
+				return nil, backends.Misconfigured("filesystem_store_datadirs = %s: expected an integer after the last colon, the priority", value)
 			}
 		}
 	}
@@ -141,7 +141,7 @@ func parseDatadir(value string) (*datadir, error) {
 // meaning with the directory in which glancefs was started.
 func cleanDatadir(option, path string) (string, error) {
 	if !filepath.IsAbs(path) {
-		return "", misconfigured("%s = %s: expected an absolute path", option, path)
+		return "", backends.Misconfigured("%s = %s: expected an absolute path", option, path)
 	}
 	return filepath.Clean(path), nil
 }

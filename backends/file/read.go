@@ -34,7 +34,7 @@ func (s *Store) Open(ctx context.Context, name string) (backends.Reader, error) 
 		defer f.Close() // O_PATH: nothing was written
 		file, err := f.reopen()
 		if err != nil {
-			return nil, classify(err)
+			return nil, backends.ClassifyErrno(err)
 		}
 		return &reader{store: s, file: file, image: f.image(), local: isLocal(file)}, nil
 	}, func(r *reader) { _ = r.Close() }) // nobody is there to hear the error
@@ -66,7 +66,7 @@ func (r *reader) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 				err = io.ErrUnexpectedEOF // somebody has truncated it
 			}
 		}
-		return n, classify(err)
+		return n, backends.ClassifyErrno(err)
 	}, nil)
 }
 
@@ -109,7 +109,7 @@ func (r *reader) SeekHole(ctx context.Context, off int64) (int64, error) {
 func (r *reader) seek(ctx context.Context, off int64, whence int) (int64, error) {
 	return pass(ctx, r.store, func() (int64, error) {
 		at, err := r.file.Seek(off, whence)
-		return at, classify(err)
+		return at, backends.ClassifyErrno(err)
 	}, nil)
 }
 

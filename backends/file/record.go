@@ -42,7 +42,7 @@ func (d *datadir) writeRecord(f *os.File, st *unix.Statx_t, r backends.Record, s
 			return d.writeSidecar(st, r, sync)
 		}
 	}
-	return classify(err)
+	return backends.ClassifyErrno(err)
 }
 
 // setxattrs sets the xattrs of a record. When it fails, KeyOf is not among

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+
+	"glancefs/backends"
 )
 
 // Samples calls fn with an open regular file on each filesystem of the
@@ -50,7 +52,7 @@ func (s *Store) samples() (files []*os.File, err error) {
 func (s *Store) sample(d *datadir) (*os.File, error) {
 	if !s.readOnly {
 		if f, err := d.createTemp(); err == nil {
-			return f, classify(os.Remove(f.Name()))
+			return f, backends.ClassifyErrno(os.Remove(f.Name()))
 		}
 	}
 	names, err := d.imageNames()
@@ -67,7 +69,7 @@ func (s *Store) sample(d *datadir) (*os.File, error) {
 		}
 		defer found.Close() // O_PATH: nothing was written
 		f, err := found.reopen()
-		return f, classify(err)
+		return f, backends.ClassifyErrno(err)
 	}
 	return nil, nil
 }

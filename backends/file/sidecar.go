@@ -60,7 +60,7 @@ func (d *datadir) writeSidecar(st *unix.Statx_t, r backends.Record, sync bool) (
 		return err
 	}
 	defer func() {
-		err = classify(errors.Join(err, f.Close()))
+		err = backends.ClassifyErrno(errors.Join(err, f.Close()))
 	}()
 	_, err = f.Write(append(text, '\n'))
 	if err == nil {

@@ -13,7 +13,7 @@ import (
 func (d *datadir) statfs() (unix.Statfs_t, error) {
 	var st unix.Statfs_t
 	if err := again(func() error { return unix.Statfs(d.path, &st) }); err != nil {
-		return st, classify(&os.PathError{Op: "statfs", Path: d.path, Err: err})
+		return st, backends.ClassifyErrno(&os.PathError{Op: "statfs", Path: d.path, Err: err})
 	}
 	return st, nil
 }
@@ -89,7 +89,7 @@ func (s *Store) NewOwner(ctx context.Context) (backends.Owner, error) {
 func (d *datadir) owner() (backends.Owner, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(d.path, &st); err != nil {
-		return backends.Owner{}, classify(&os.PathError{Op: "stat", Path: d.path, Err: err})
+		return backends.Owner{}, backends.ClassifyErrno(&os.PathError{Op: "stat", Path: d.path, Err: err})
 	}
 	switch {
 	case os.Geteuid() == 0:

@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"glancefs/backends"
 )
 
 // bootID names this run of the kernel, the same in all containers on it.
@@ -33,7 +35,7 @@ func (d *datadir) createTemp() (*os.File, error) {
 			}
 		}
 		if err != nil {
-			return nil, classify(err)
+			return nil, backends.ClassifyErrno(err)
 		}
 		// A store that starts just now may have locked the file before us,
 		// to remove it; then it is not ours.
@@ -45,7 +47,7 @@ func (d *datadir) createTemp() (*os.File, error) {
 			err = closeErr
 		}
 		if err != nil {
-			return nil, errors.Join(classify(err), os.Remove(path))
+			return nil, errors.Join(backends.ClassifyErrno(err), os.Remove(path))
 		}
 	}
 }
@@ -111,7 +113,7 @@ func (d *datadir) makeOwn(dir string) error {
 	}
 	var st unix.Stat_t
 	if err := unix.Stat(d.path, &st); err != nil {
-		return classify(&os.PathError{Op: "stat", Path: d.path, Err: err})
+		return backends.ClassifyErrno(&os.PathError{Op: "stat", Path: d.path, Err: err})
 	}
 	for _, path := range []string{d.own(), dir} {
 		err := os.Mkdir(path, 0o700)
@@ -125,7 +127,7 @@ func (d *datadir) makeOwn(dir string) error {
 			err = unix.Chmod(path, st.Mode&0o1777)
 		}
 		if err != nil {
-			return fmt.Errorf("glancefs' own directory: %w", classify(err))
+			return fmt.Errorf("glancefs' own directory: %w", backends.ClassifyErrno(err))
 		}
 	}
 	return nil

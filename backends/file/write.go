@@ -77,7 +77,7 @@ func (w *writer) write(p []byte) error {
 		n, zero := w.run(p)
 		if !zero {
 			if _, err := w.file.WriteAt(p[:n], w.size); err != nil {
-				return classify(err)
+				return backends.ClassifyErrno(err)
 			}
 		}
 		w.size += int64(n)
@@ -130,7 +130,7 @@ func (w *writer) flush() error {
 		})
 		// A filesystem that can't (ENOSYS, ESPIPE) leaves all to the fsync.
 		if err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, unix.ESPIPE) {
-			return classify(&os.PathError{Op: "sync_file_range", Path: w.path, Err: err})
+			return backends.ClassifyErrno(&os.PathError{Op: "sync_file_range", Path: w.path, Err: err})
 		}
 		w.flushed += flushWindow
 	}

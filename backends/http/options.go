@@ -49,7 +49,7 @@ func (o *options) base() (*url.URL, error) {
 	}
 	if err != nil {
 		// The value is not repeated: it may have a password.
-		return nil, misconfigured("http_store_base_url: expected http[s]://HOST[:PORT]/PATH/: %v", err)
+		return nil, backends.Misconfigured("http_store_base_url: expected http[s]://HOST[:PORT]/PATH/: %v", err)
 	}
 	return u.JoinPath("/"), nil
 }
@@ -63,11 +63,11 @@ func (o *options) tls() (*tls.Config, error) {
 	}
 	pem, err := os.ReadFile(o.CAFile)
 	if err != nil {
-		return nil, misconfigured("https_ca_certificates_file: %v", err)
+		return nil, backends.Misconfigured("https_ca_certificates_file: %v", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, misconfigured("https_ca_certificates_file = %s: expected certificates in PEM, found none", o.CAFile)
+		return nil, backends.Misconfigured("https_ca_certificates_file = %s: expected certificates in PEM, found none", o.CAFile)
 	}
 	return &tls.Config{RootCAs: pool}, nil
 }
@@ -80,9 +80,9 @@ func (o *options) proxy() (func(*http.Request) (*url.URL, error), error) {
 		u, err := parseProxy(o.Proxies[scheme])
 		switch {
 		case scheme != "http" && scheme != "https" && scheme != "all":
-			faults = append(faults, misconfigured("http_proxy_information: %q is no scheme: expected http, https or all", scheme))
+			faults = append(faults, backends.Misconfigured("http_proxy_information: %q is no scheme: expected http, https or all", scheme))
 		case err != nil:
-			faults = append(faults, misconfigured("http_proxy_information: the proxy for %s: %v", scheme, err))
+			faults = append(faults, backends.Misconfigured("http_proxy_information: the proxy for %s: %v", scheme, err))
 		}
 		proxies[scheme] = u
 	}
@@ -109,8 +109,4 @@ func parseProxy(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("expected one of the schemes %s", strings.Join(schemes, ", "))
 	}
 	return u, nil
-}
-
-func misconfigured(format string, args ...any) error {
-	return backends.Classify(backends.ErrMisconfigured, fmt.Errorf(format, args...))
 }

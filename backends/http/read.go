@@ -39,6 +39,8 @@ func (s *Store) Open(ctx context.Context, name string) (backends.Reader, error) 
 // glance_store's READ_CHUNKSIZE of this driver.
 const blockSize = 4 << 20
 
+var _ backends.BlockReader = (*rangeReader)(nil)
+
 // rangeReader reads an image of a server that answers ranges: one request
 // for each ReadAt.
 type rangeReader struct {
@@ -57,7 +59,7 @@ func newRangeReader(s *Store, img backends.Image, f facts) *rangeReader {
 
 func (r *rangeReader) Image() backends.Image { return r.image }
 
-// BlockSize is how many bytes a read-ahead asks for at once.
+// BlockSize is blockSize; see backends.BlockReader.
 func (r *rangeReader) BlockSize() int64 { return blockSize }
 
 func (r *rangeReader) Close() error { return nil }

@@ -64,7 +64,7 @@ func abortAfterCommit(s *suite) {
 // abortDuringAppend aborts while another goroutine appends: its Append
 // fails, and nothing is left.
 func abortDuringAppend(s *suite) {
-	for range 10 {
+	for range s.cfg.times(10) {
 		w := s.create("a")
 		failed := make(chan error, 1)
 		begun := make(chan struct{})

@@ -11,7 +11,7 @@ import (
 
 var listTests = []test{
 	{name: "empty", run: listEmpty},
-	{name: "thousand", run: listThousand},
+	{name: "many", run: listMany},
 	{name: "stopped", run: listStopped},
 	{name: "cancelled", run: listCancelled},
 	{name: "calls from within", run: listNested},
@@ -24,11 +24,9 @@ func listEmpty(s *suite) {
 	}
 }
 
-func listThousand(s *suite) {
-	const images = 1000
-	for i := range images {
-		s.add(fmt.Sprintf("image-%d", i), fmt.Append(nil, i))
-	}
+func listMany(s *suite) {
+	images := s.cfg.times(1000)
+	s.each(images, func(s *suite, i int) { s.add(fmt.Sprintf("image-%d", i), fmt.Append(nil, i)) })
 	listed := s.list()
 	if len(listed) != images {
 		s.Fatalf("%d images are listed, want %d", len(listed), images)
@@ -40,9 +38,7 @@ func listThousand(s *suite) {
 }
 
 func (s *suite) addSome(images int) {
-	for i := range images {
-		s.add(fmt.Sprintf("image-%d", i), randomBytes(10, uint64(i)))
-	}
+	s.each(images, func(s *suite, i int) { s.add(fmt.Sprintf("image-%d", i), randomBytes(10, uint64(i))) })
 }
 
 // listStopped stops a listing: it returns that error, and not another call
@@ -120,7 +116,7 @@ func listChanging(s *suite) {
 		}
 		stopped <- err
 	}()
-	for range 50 {
+	for range s.cfg.times(50) {
 		listed := s.list()
 		for i := range 50 {
 			if name := fmt.Sprintf("image-%d", i); listed[name].Size != 10 {

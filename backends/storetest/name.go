@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"io/fs"
 	"strings"
 
@@ -28,36 +29,34 @@ var oddNames = []string{
 
 // nameOdd keeps an image by each odd name, all at once.
 func nameOdd(s *suite) {
-	for i, name := range oddNames {
-		s.add(name, randomBytes(100+i, uint64(i)))
-	}
+	s.each(len(oddNames), func(s *suite, i int) { s.add(oddNames[i], randomBytes(100+i, uint64(i))) })
 	if got := len(s.list()); got != len(oddNames) {
 		s.Errorf("%d images are listed, want %d", got, len(oddNames))
 	}
-	for i, name := range oddNames {
-		s.wantImage(name, randomBytes(100+i, uint64(i)))
-	}
+	s.each(len(oddNames), func(s *suite, i int) { s.wantImage(oddNames[i], randomBytes(100+i, uint64(i))) })
 	renamer, canRename := backends.As[backends.Renamer](s.store)
-	for i, name := range oddNames {
+	s.each(len(oddNames), func(s *suite, i int) {
+		name := oddNames[i]
 		if canRename {
-			s.must("rename", renamer.Rename(s.ctx, name, "renamed"))
-			s.must("rename back", renamer.Rename(s.ctx, "renamed", name))
+			other := fmt.Sprint("renamed ", i)
+			s.must("rename", renamer.Rename(s.ctx, name, other))
+			s.must("rename back", renamer.Rename(s.ctx, other, name))
 			s.wantImage(name, randomBytes(100+i, uint64(i)))
 		}
 		s.must("delete", s.store.Delete(s.ctx, name))
 		s.wantGone(name)
-	}
+	})
 }
 
 // nameLocation asks for the locations of odd names, with and without an
 // image: Name finds back.
 func nameLocation(s *suite) {
 	for _, exists := range []bool{false, true} {
+		if exists {
+			s.each(len(oddNames), func(s *suite, i int) { s.add(oddNames[i], []byte("x")) })
+		}
 		locations := make(map[string]string)
 		for _, name := range oddNames {
-			if exists {
-				s.add(name, []byte("x"))
-			}
 			location, err := s.store.Location(s.ctx, name)
 			s.must("location", err)
 			if other, same := locations[location]; same {

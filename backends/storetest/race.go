@@ -95,7 +95,7 @@ func raceCommits(s *suite) {
 func raceRename(s *suite) {
 	renamer := as[backends.Renamer](s)
 	old, added := randomBytes(1000, 1), randomBytes(2000, 2)
-	for range 20 {
+	for range s.cfg.times(20) {
 		s.add("old", old)
 		w := s.create("new")
 		s.append(w, added)

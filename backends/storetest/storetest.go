@@ -12,6 +12,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 
 	"glancefs/backends"
@@ -49,6 +50,13 @@ type Config struct {
 	// release; it may be called twice.
 	LoseReply func(t *testing.T, s backends.Store) (lost <-chan struct{}, release func())
 
+	// Slow says that a call takes its time, whoever else calls: the tests
+	// run side by side unless Alone says otherwise, and repeat less.
+	Slow, Alone bool
+
+	// Groups are the groups of tests to run; nil: all.
+	Groups []string
+
 	// DeletedUnreadable says that an open image can't be read any more once
 	// it was deleted.
 	DeletedUnreadable bool
@@ -75,10 +83,24 @@ func Run(t *testing.T, cfg Config) {
 		{"context", contextTests},
 		{"model", modelTests},
 	} {
+		if cfg.Groups != nil && !slices.Contains(cfg.Groups, group.name) {
+			continue
+		}
 		t.Run(group.name, func(t *testing.T) {
+			cfg.parallel(t)
 			for _, test := range group.tests {
-				t.Run(test.name, func(t *testing.T) { test.try(newSuite(t, cfg)) })
+				t.Run(test.name, func(t *testing.T) {
+					cfg.parallel(t)
+					test.try(newSuite(t, cfg))
+				})
 			}
 		})
+	}
+}
+
+// parallel lets a test run beside others, if it may.
+func (c Config) parallel(t *testing.T) {
+	if c.Slow && !c.Alone {
+		t.Parallel()
 	}
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"testing"
 	"time"
@@ -12,7 +13,20 @@ import (
 
 // patience is after how long a call counts as hung. Nothing is measured with
 // it: it only turns a hang into a failure that names the call.
-const patience = time.Minute
+func (c Config) patience() time.Duration {
+	if c.Slow {
+		return 5 * time.Minute
+	}
+	return time.Minute
+}
+
+// times is how often a test repeats something that it would n times.
+func (c Config) times(n int) int {
+	if c.Slow {
+		return max(1, n/10)
+	}
+	return n
+}
 
 // tester is what testing.T and rapid.T have in common.
 type tester interface {
@@ -37,11 +51,29 @@ type suite struct {
 
 func newSuite(t *testing.T, cfg Config) *suite {
 	s := &suite{tester: t, t: t, cfg: cfg}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), cfg.patience())
 	t.Cleanup(cancel)
 	s.ctx = ctx
 	s.use(cfg.New(t))
 	return s
+}
+
+// each runs fn for 0 to n-1, on a slow store all at once.
+func (s *suite) each(n int, fn func(s *suite, i int)) {
+	s.Helper()
+	ok := s.t.Run("each", func(t *testing.T) {
+		for i := range n {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				s.cfg.parallel(t)
+				one := *s
+				one.t, one.tester = t, t
+				fn(&one, i)
+			})
+		}
+	})
+	if !ok {
+		s.Fatal("one of them failed")
+	}
 }
 
 // use goes on with another store.
@@ -67,6 +99,7 @@ func (s *suite) nothingLeft(store backends.Store) {
 // eventually waits until ok; detail says more when it never is.
 func (s *suite) eventually(what string, ok func() bool, detail any) {
 	s.Helper()
+	patience := s.cfg.patience()
 	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.Fatalf("waited %v for %s: %v", patience, what, detail)

@@ -1,4 +1,4 @@
-package file
+package backends_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"glancefs/backends"
 )
 
-func TestClassify(t *testing.T) {
+func TestClassifyErrno(t *testing.T) {
 	for errno, want := range map[syscall.Errno]error{
 		syscall.ENOENT:       fs.ErrNotExist,
 		syscall.EEXIST:       fs.ErrExist,
@@ -31,12 +31,12 @@ func TestClassify(t *testing.T) {
 		syscall.EIO:          syscall.EIO,
 	} {
 		err := &os.PathError{Op: "write", Path: "/x", Err: errno}
-		got := classify(err)
+		got := backends.ClassifyErrno(err)
 		if !errors.Is(got, want) || !errors.Is(got, errno) || got.Error() != err.Error() {
 			t.Errorf("%v: got %q, want %v with the same text", errno, got, want)
 		}
 	}
-	if got := classify(nil); got != nil {
+	if got := backends.ClassifyErrno(nil); got != nil {
 		t.Errorf("of no error: %v", got)
 	}
 }

@@ -1,0 +1,273 @@
+//go:build ceph
+
+package rbd
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"glancefs/backends"
+	"glancefs/backends/storetest"
+	"glancefs/tests/ceph"
+)
+
+// short is in with deadlines that a test can wait for.
+func short(c *ceph.Cluster, pool string) *config {
+	cfg := in(c, pool)
+	cfg.opening.ConnectTimeout, cfg.opening.RequestTimeout = 2*time.Second, 2*time.Second
+	return cfg
+}
+
+// deadline is the context of one call.
+func deadline(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// appendUntil appends until that fails.
+func appendUntil(t testing.TB, w backends.Writer) error {
+	t.Helper()
+	chunk := backends.Chunk{Data: randomBytes(backends.ChunkSize)}
+	for range 1000 {
+		if err := w.Append(deadline(t), chunk); err != nil {
+			return err
+		}
+	}
+	t.Fatal("a thousand chunks were appended")
+	return nil
+}
+
+// TestStoreStalled runs the conformance suite's tests of calls that hang on
+// an OSD that is stopped.
+func TestStoreStalled(t *testing.T) {
+	t.Parallel()
+	c := ceph.New(t)
+	conform(t, c, func(cfg *config) { cfg.Timeout = 2 * time.Second }, storetest.Config{
+		Groups: []string{"context"},
+		Alone:  true,
+		Stall: func(t *testing.T, _ backends.Store) func() {
+			c.StopOSD(t)
+			return sync.OnceFunc(func() { c.ContinueOSD(t) })
+		},
+	})
+}
+
+// TestDown takes the OSD and the monitor away, in the middle of an add and of
+// a read, one after the other. Each call ends in time, nothing is left, and
+// the same store works when they are back.
+func TestDown(t *testing.T) {
+	t.Parallel()
+	c := ceph.New(t)
+	s := short(c, newPool(t, c)).open(t)
+	data := append(randomBytes(9<<20), make([]byte, 1<<20)...)
+	add(t, s, "image", data)
+	for _, how := range []struct {
+		name       string
+		down, back func(testing.TB)
+	}{
+		{"OSD stopped", c.StopOSD, c.ContinueOSD},
+		{"OSD killed", c.KillOSD, c.StartOSD},
+	} {
+		t.Run(how.name, func(t *testing.T) {
+			w, err := s.Create(t.Context(), "under way")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Abort(context.Background())
+			r, err := s.Open(t.Context(), "image")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+
+			how.down(t)
+			_, err = r.ReadAt(deadline(t), make([]byte, 4096), 0)
+			wantIs(t, "read", err, context.DeadlineExceeded)
+			wantIs(t, "append", appendUntil(t, w), context.DeadlineExceeded)
+			_, err = s.Stat(deadline(t), "image")
+			wantIs(t, "stat", err, context.DeadlineExceeded)
+			wantIs(t, "health", s.Health(deadline(t)), context.DeadlineExceeded)
+			wantIs(t, "delete", s.Delete(deadline(t), "image"), context.DeadlineExceeded)
+			wantIs(t, "abort", w.Abort(deadline(t)), context.DeadlineExceeded)
+
+			how.back(t)
+			wantImage(t, s, "image", data)
+			wantProtected(t, s, "image")
+			wantClean(t, s)
+			add(t, s, "under way", data)
+			if err := s.Delete(t.Context(), "under way"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Run("monitor killed", func(t *testing.T) {
+		w, err := s.Create(t.Context(), "under way")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Abort(context.Background())
+		c.KillMon(t)
+		// Bytes need no monitor; a snapshot does.
+		wantImage(t, s, "image", data)
+		if err := w.Append(deadline(t), backends.Chunk{Data: data}); err != nil {
+			t.Errorf("append without a monitor: %v", err)
+		}
+		_, err = w.Commit(deadline(t), recordOf(data))
+		wantIs(t, "commit", err, context.DeadlineExceeded)
+		_, err = s.Space(deadline(t))
+		wantIs(t, "space", err, context.DeadlineExceeded)
+		other := short(c, s.opts.Pool).open(t)
+		_, err = other.Stat(deadline(t), "image")
+		wantIs(t, "stat of a new store", err, context.DeadlineExceeded)
+
+		c.StartMon(t)
+		wantClean(t, s)
+		eventually(t, "the new store to connect", func() bool { return other.Health(deadline(t)) == nil })
+		wantImage(t, other, "image", data)
+		add(t, s, "under way", data)
+	})
+}
+
+// TestFull: a pool that is over its quota refuses what is being written, and
+// nothing is left of it; images can be read and deleted.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	c := ceph.Start(t)
+	s := in(c, c.Pool(t)).open(t)
+	data := randomBytes(10 << 20)
+	add(t, s, "image", data)
+	w, err := s.Create(t.Context(), "under way")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Abort(context.Background())
+	c.Quota(t, s.opts.Pool, 5<<20)
+	c.WaitFull(t, s.opts.Pool)
+
+	err = appendUntil(t, w)
+	if !errors.Is(err, backends.ErrQuota) && !errors.Is(err, backends.ErrFull) {
+		t.Errorf("append to a full pool: %v", err)
+	}
+	if err := w.Abort(t.Context()); err != nil {
+		t.Errorf("abort in a full pool: %v", err)
+	}
+	if _, err = s.Create(t.Context(), "another"); !errors.Is(err, backends.ErrQuota) && !errors.Is(err, backends.ErrFull) {
+		t.Errorf("add to a full pool: %v", err)
+	}
+	space, err := s.Space(t.Context())
+	if err != nil || space.Free != 0 || space.Total < 5<<20 {
+		t.Errorf("the space of a full pool: %+v, %v", space, err)
+	}
+	wantClean(t, s)
+	wantImage(t, s, "image", data)
+	if err := s.Delete(t.Context(), "image"); err != nil {
+		t.Errorf("delete in a full pool: %v", err)
+	}
+	wantNames(t, s)
+	c.Quota(t, s.opts.Pool, 0)
+	c.WaitNotFull(t, s.opts.Pool)
+	add(t, s, "image", data)
+}
+
+// TestMissingPool: a pool that is not there, or not any more, is a fault of
+// the configuration, not a missing image.
+func TestMissingPool(t *testing.T) {
+	t.Parallel()
+	c := ceph.Start(t)
+	const pool = "comes-and-goes"
+	s := in(c, pool).open(t)
+	missing := func(when string) {
+		t.Helper()
+		for what, call := range map[string]func() error{
+			"stat":   func() error { _, err := s.Stat(t.Context(), "image"); return err },
+			"open":   func() error { _, err := s.Open(t.Context(), "image"); return err },
+			"list":   func() error { return s.List(t.Context(), func(backends.Image) error { return nil }) },
+			"create": func() error { _, err := s.Create(t.Context(), "image"); return err },
+			"delete": func() error { return s.Delete(t.Context(), "image") },
+			"health": func() error { return s.Health(t.Context()) },
+		} {
+			err := call()
+			if !errors.Is(err, backends.ErrMisconfigured) || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), pool) {
+				t.Errorf("%s %s: %v", what, when, err)
+			}
+		}
+	}
+	missing("before there was a pool")
+	for range 2 {
+		c.Run(t, "ceph", "osd", "pool", "create", pool)
+		eventually(t, "the pool", func() bool { return s.Health(t.Context()) == nil })
+		add(t, s, "image", []byte("bytes"))
+		c.Run(t, "ceph", "osd", "pool", "delete", pool, pool, "--yes-i-really-really-mean-it")
+		missing("after the pool was deleted")
+	}
+}
+
+// TestLogin: each way in which Ceph's configuration can be wrong has its
+// error, and a store works as soon as it is right.
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	c := ceph.Start(t)
+	pool := newPool(t, c)
+	id, conf := c.User(t, "mon", "profile rbd", "osd", "profile rbd pool="+pool)
+	text, err := os.ReadFile(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyring := t.TempDir() + "/keyring"
+	moved := t.TempDir() + "/ceph.conf"
+	write(t, moved, string(text)+"keyring = "+keyring+"\n")
+	right := c.Run(t, "ceph", "auth", "get", "client."+id)
+
+	cfg := inConf(moved, pool)
+	cfg.User = id
+	s := cfg.open(t)
+	wantIs(t, "without a keyring", s.Health(t.Context()), backends.ErrMisconfigured)
+	write(t, keyring, "[client."+id+"]\nkey = AQDtjhNoyIjeHRAAJpWZrXJRcQgVPZpiVxQxVw==\n")
+	pause(t)
+	wantIs(t, "with a wrong key", s.Health(t.Context()), fs.ErrPermission)
+	write(t, keyring, right)
+	pause(t)
+	if err := s.Health(t.Context()); err != nil {
+		t.Errorf("with the right key: %v", err)
+	}
+	add(t, s, "image", []byte("bytes"))
+	if err := s.Rename(t.Context(), "image", "other"); err != nil {
+		t.Errorf("rename with Glance's capabilities: %v", err)
+	}
+	if _, err := s.Space(t.Context()); err != nil {
+		t.Errorf("space with Glance's capabilities: %v", err)
+	}
+	if err := s.Delete(t.Context(), "other"); err != nil {
+		t.Errorf("delete with Glance's capabilities: %v", err)
+	}
+	cfg.Pool = newPool(t, c)
+	wantIs(t, "in a pool that the user may not use", cfg.open(t).Health(t.Context()), fs.ErrPermission)
+
+	for what, conf := range map[string]string{"missing": t.TempDir() + "/none", "nonsense": keyring + ".bad"} {
+		write(t, keyring+".bad", "[global\nfsid")
+		_, err := inConf(conf, pool).start()
+		if !errors.Is(err, backends.ErrMisconfigured) || !strings.Contains(err.Error(), conf) {
+			t.Errorf("with a ceph.conf that is %s: %v", what, err)
+		}
+	}
+}
+
+// pause waits until a failed connection is tried again.
+func pause(t testing.TB) {
+	t.Helper()
+	time.Sleep(retryPause)
+}
+
+func write(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,205 @@
+//go:build ceph
+
+package rbd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/ceph/go-ceph/rbd"
+
+	"glancefs/backends"
+	"glancefs/tests/ceph"
+)
+
+// childEnv names the part that this binary plays as another process of a
+// test, instead of running tests.
+const childEnv = "GLANCEFS_RBD_TEST_CHILD"
+
+var children = map[string]func(){"writer": writeForEver}
+
+// writeForEver begins an add, says so, and waits until it is killed.
+func writeForEver() {
+	s, err := inConf(os.Getenv(childEnv+"_CONF"), os.Getenv(childEnv+"_POOL")).start()
+	if err != nil {
+		panic(err)
+	}
+	ctx := context.Background()
+	w, err := s.Create(ctx, "image")
+	if err != nil {
+		panic(err)
+	}
+	chunk := backends.Chunk{Data: randomBytes(backends.ChunkSize)}
+	for i := 0; ; i++ {
+		if err := w.Append(ctx, chunk); err != nil {
+			panic(err)
+		}
+		if i == 10 {
+			fmt.Println("writing")
+			select {}
+		}
+	}
+}
+
+// startWriter starts a process that has an add under way; kill kills it.
+func startWriter(t *testing.T, c *ceph.Cluster, pool string) (kill func()) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"=writer", childEnv+"_CONF="+c.Conf(), childEnv+"_POOL="+pool)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	kill = func() {
+		_ = cmd.Process.Kill() // it may have been killed
+		_ = cmd.Wait()         // by a signal
+	}
+	t.Cleanup(kill)
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "writing\n" {
+		t.Fatalf("the writer says %q, %v", line, err)
+	}
+	return kill
+}
+
+// names lists the RBD images of a pool.
+func names(t testing.TB, s *Store) []string {
+	t.Helper()
+	names, err := pass(t.Context(), s, func(c *cluster) ([]string, error) { return rbd.GetImageNames(c.pool) }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// TestKilledWriter: what a process was writing that was killed is removed at
+// the next start, well before Ceph gives up its watch; and not while it lives.
+func TestKilledWriter(t *testing.T) {
+	t.Parallel()
+	c := ceph.Start(t)
+	cfg := in(c, newPool(t, c))
+	kill := startWriter(t, c, cfg.Pool)
+
+	s := cfg.open(t)
+	ctx := t.Context()
+	alive, err := pass(ctx, s, s.sweepPool, nil)
+	if err != nil || !alive || len(names(t, s)) != 1 {
+		t.Errorf("a sweep while the writer lives: alive %v, %v; the pool has %q", alive, err, names(t, s))
+	}
+	_, err = s.Create(ctx, "image")
+	wantIs(t, "add of what another process is adding", err, os.ErrExist)
+
+	kill()
+	next := cfg.open(t)
+	if err := next.Health(ctx); err != nil {
+		t.Fatal(err)
+	}
+	wantClean(t, next)
+	if left := objects(t, c, cfg.Pool); strings.Contains(left, "rbd_data.") || strings.Contains(left, "rbd_header.") {
+		t.Errorf("left in the pool:\n%s", left)
+	}
+	add(t, next, "image", randomBytes(1000))
+}
+
+// objects lists the RADOS objects of a pool.
+func objects(t testing.TB, c *ceph.Cluster, pool string) string {
+	t.Helper()
+	return c.Run(t, "rados", "--pool", pool, "ls")
+}
+
+// halfImage makes an RBD image as a crash, or another host, leaves it.
+func halfImage(t testing.TB, s *Store, name string, change func(*rbd.Image) error) {
+	t.Helper()
+	err := s.do(t.Context(), func(c *cluster) error {
+		if err := s.makeImage(c, name); err != nil {
+			return err
+		}
+		img, err := rbd.OpenImage(c.pool, name, rbd.NoSnapshot)
+		if err != nil {
+			return err
+		}
+		defer img.Close()
+		return change(img)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSweep sweeps a pool with all that can be in one.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	c := ceph.Start(t)
+	s := in(c, newPool(t, c)).open(t)
+	elsewhere := mark{Host: "elsewhere", Boot: "another", PIDs: "pid:[1]", PID: 1}
+	dead := ownMark()
+	dead.PID = 1 << 22 // the kernel gives no larger pid
+
+	add(t, s, "image", []byte("bytes"))
+	halfImage(t, s, "foreign", func(*rbd.Image) error { return nil })
+	halfImage(t, s, ownPrefix+"unmarked", func(*rbd.Image) error { return nil })
+	halfImage(t, s, ownPrefix+"marked", dead.set)
+	halfImage(t, s, "of another host", elsewhere.set)
+	halfImage(t, s, "of nobody", func(img *rbd.Image) error { return img.SetMetadata(keyMark, "nonsense") })
+	halfImage(t, s, "not published", func(img *rbd.Image) error {
+		_, err := makeSnap(img)
+		if err == nil {
+			err = dead.set(img)
+		}
+		return err
+	})
+	halfImage(t, s, "published", func(img *rbd.Image) error {
+		_, err := makeSnap(img)
+		if err == nil {
+			err = img.GetSnapshot(tempSnap).Rename(snapName)
+		}
+		if err == nil {
+			err = dead.set(img)
+		}
+		return err
+	})
+	halfImage(t, s, "half deleted", func(img *rbd.Image) error {
+		_, err := img.CreateSnapshot(snapName) // not protected any more
+		return errors.Join(err, dead.set(img))
+	})
+	var watched *rbd.Image
+	halfImage(t, s, "under way elsewhere", elsewhere.set)
+	err := s.do(t.Context(), func(c *cluster) (err error) {
+		watched, err = rbd.OpenImage(c.pool, "under way elsewhere", rbd.NoSnapshot)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	alive, err := pass(t.Context(), s, s.sweepPool, nil)
+	if err != nil || !alive {
+		t.Errorf("sweep: alive %v, %v", alive, err)
+	}
+	wantNames(t, s, "foreign", "half deleted", "image", "published", "under way elsewhere")
+	for _, name := range []string{"half deleted", "published"} {
+		wantProtected(t, s, name)
+	}
+	if err := watched.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if alive, err = pass(t.Context(), s, s.sweepPool, nil); err != nil || alive {
+		t.Errorf("sweep after the last watcher has gone: alive %v, %v", alive, err)
+	}
+	wantNames(t, s, "foreign", "half deleted", "image", "published")
+	wantImage(t, s, "image", []byte("bytes"))
+
+	_, err = s.Create(t.Context(), "foreign")
+	wantIs(t, "add of a foreign RBD image", err, os.ErrExist)
+	wantIs(t, "delete of a foreign RBD image", s.Delete(t.Context(), "foreign"), os.ErrNotExist)
+	wantNames(t, s, "foreign", "half deleted", "image", "published")
+}

@@ -1,0 +1,94 @@
+//go:build ceph
+
+package rbd
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"sync"
+
+	"github.com/ceph/go-ceph/rbd"
+
+	"glancefs/backends"
+)
+
+// looks is how many images a listing looks at at once: 16 were 9 times as
+// fast as one, more were no faster.
+const looks = 16
+
+// List calls fn for each complete image; see backends.Store.
+func (s *Store) List(ctx context.Context, fn func(backends.Image) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	names, err := pass(ctx, s, (*cluster).names, nil)
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, isOwnName)
+	for found := range atOnce(ctx, names, func(name string) found {
+		img, err := s.Stat(ctx, name)
+		return found{img, err}
+	}) {
+		switch {
+		case errors.Is(found.err, fs.ErrNotExist):
+			continue
+		case found.err != nil:
+			return found.err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		}
+		if err := fn(found.image); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// names lists the RBD images of the pool that can be images, or are to become
+// one.
+func (c *cluster) names() ([]string, error) {
+	names, err := rbd.GetImageNames(c.pool)
+	if err != nil {
+		return nil, at("list the pool "+c.poolName, err)
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		return backends.CheckName(name) != nil && !isOwnName(name)
+	}), nil
+}
+
+// found is what came of looking at an image.
+type found struct {
+	image backends.Image
+	err   error
+}
+
+// atOnce runs fn for many RBD images, some of them at once, until ctx ends.
+func atOnce[T any](ctx context.Context, names []string, fn func(name string) T) <-chan T {
+	todo, results := make(chan string), make(chan T)
+	var group sync.WaitGroup
+	for range min(looks, len(names)) {
+		group.Go(func() {
+			for name := range todo {
+				select {
+				case results <- fn(name):
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+	go func() {
+		defer close(results)
+		defer group.Wait()
+		defer close(todo)
+		for _, name := range names {
+			select {
+			case todo <- name:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return results
+}
