@@ -8,8 +8,8 @@ SHELL := /bin/bash
 build_packages := ca-certificates gcc libc6-dev librados-dev librbd-dev
 run_packages   := attr fuse3
 test_packages  := $(run_packages) acl ceph-base ceph-common ceph-mgr ceph-mon ceph-osd curl dash e2fsprogs mount \
-                  openssl procps psmisc python3 python3-cursive python3-glance-store python3-oslo.config \
-                  python3-rados python3-rbd qemu-utils rsync tar util-linux xz-utils
+                  nginx-light openssl procps psmisc python3 python3-cursive python3-glance-store python3-oslo.config \
+                  python3-rados python3-rbd qemu-utils rsync tar tinyproxy util-linux xz-utils
 
 # install PACKAGES: installs those that are missing. On a system without apt
 # it says so and goes on: they may be there under other names.

@@ -43,6 +43,17 @@ func (r short) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	return r.Reader.ReadAt(ctx, p[:min(int64(len(p)), r.Image().Size-1-off)], off)
 }
 
+// noChecksum is published with a multihash only.
+type noChecksum struct{ backends.Reader }
+
+func (r noChecksum) Image() backends.Image {
+	img := r.Reader.Image()
+	record := *img.Record
+	record.Checksum = ""
+	img.Record = &record
+	return img
+}
+
 // bare carries no digests, and is flipped.
 type bare struct{ flipped }
 

@@ -13,6 +13,7 @@ type Driver struct {
 	Type         string     // file, http, rbd, …
 	Schemes      []string   // of its URIs; the first is the one that Location builds
 	Capabilities Capability // as glance_store declares them
+	VerifyOnRead bool       // the default of the option verify_on_read
 
 	// Options returns a pointer to a new struct that declares the driver's
 	// options by tags (see package config).

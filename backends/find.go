@@ -12,7 +12,9 @@ import (
 // Find finds the image that a URI means, and makes sure that it is there. With
 // a store named, only that one is asked; with none, every store whose driver
 // has the URI's scheme, in the order of the configuration, the reserved ones
-// last.
+// last. What is in none of them is asked for through the first that reads
+// what is elsewhere (Elsewherer): the instance is then not one of the set, but
+// one like it, which has that image.
 //
 // A store that can't be asked does not stop the search. But if none has the
 // image, the error is that of the stores that could not be asked, since the
@@ -40,10 +42,49 @@ func (s *Set) Find(ctx context.Context, uri, store string) (in *Instance, name s
 			failed = errors.Join(failed, err)
 		}
 	}
+	for _, in := range stores {
+		in, name, err := in.elsewhere(ctx, uri)
+		switch {
+		case err == nil:
+			return in, name, nil
+		case errors.Is(err, fs.ErrNotExist):
+			missing = errors.Join(missing, err)
+		case !errors.Is(err, errors.ErrUnsupported):
+			failed = errors.Join(failed, err)
+		}
+	}
 	if failed != nil {
 		return nil, "", failed
 	}
 	return nil, "", missing
+}
+
+// elsewhere returns an instance that has the image a URI means, though the
+// store has not; errors.ErrUnsupported if the store is not one for that.
+func (in *Instance) elsewhere(ctx context.Context, uri string) (other *Instance, name string, err error) {
+	err = in.call(ctx, "find", "", in.readable, func(ctx context.Context, store Store) error {
+		e, ok := As[Elsewherer](store)
+		if !ok {
+			return errors.ErrUnsupported
+		}
+		place, there, err := e.Elsewhere(uri)
+		if err != nil {
+			return err
+		}
+		other, name = in.with(place), there
+		_, err = other.Stat(ctx, name)
+		return err
+	})
+	return other, name, err
+}
+
+// with returns an instance like in, of another store that needs not be
+// closed.
+func (in *Instance) with(store Store) *Instance {
+	return &Instance{
+		cfg: in.cfg, drv: in.drv, opts: in.opts, trust: in.trust, log: in.log, faults: in.faults,
+		ahead: in.ahead, life: in.life, algo: in.HashingAlgo(), current: &attempt{store: store},
+	}
 }
 
 // candidates returns the stores in which the image of a URI may be: at least

@@ -1,6 +1,7 @@
 package backends_test
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"testing"
@@ -29,4 +30,50 @@ func TestFindPassesOver(t *testing.T) {
 	wantIs(t, err, backends.ErrMisconfigured)
 	_, _, err = set.Find(t.Context(), "memory://good/none", "good")
 	wantIs(t, err, fs.ErrNotExist)
+}
+
+// wide is a store that reads the images of another one, too.
+type wide struct {
+	backends.Store
+	other backends.Store
+}
+
+func (w wide) Elsewhere(location string) (backends.Store, string, error) {
+	name, err := w.other.Name(context.Background(), location)
+	return w.other, name, err
+}
+
+// TestFindElsewhere: what is in no store is read through one that can, with
+// that store's policies.
+func TestFindElsewhere(t *testing.T) {
+	other := memory.New("other", 0)
+	add(t, other, "x", []byte("bytes"))
+	set := mustOpen(t, configure(t, "[wide]\nallow_delete = false", "plain:memory", "wide:memory"), driver(func(o backends.Opening) (backends.Store, error) {
+		if o.Name == "wide" {
+			return wide{memory.New(o.Name, 0), other}, nil
+		}
+		return memory.New(o.Name, 0), nil
+	}))
+	plain, _ := set.Get("plain")
+	put(t, plain, "x", nil)
+	in, name, err := set.Find(t.Context(), "memory://plain/x", "")
+	if err != nil || in != plain || name != "x" {
+		t.Errorf("in a store: %v, %q, %v", in, name, err)
+	}
+	for _, store := range []string{"", "wide"} {
+		in, name, err := set.Find(t.Context(), "memory://other/x", store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if img, err := in.Stat(t.Context(), name); err != nil || img.Size != 5 || in.Name() != "wide" {
+			t.Errorf("elsewhere, through %q: %+v in %s, %v", store, img, in.Name(), err)
+		}
+		wantIs(t, in.Delete(t.Context(), name), backends.ErrReadOnly)
+	}
+	_, _, err = set.Find(t.Context(), "memory://other/none", "")
+	wantIs(t, err, fs.ErrNotExist)
+	_, _, err = set.Find(t.Context(), "memory://other/x", "plain")
+	wantIs(t, err, fs.ErrNotExist)
+	_, _, err = set.Find(t.Context(), "memory://other/%zz", "wide")
+	wantIs(t, err, backends.ErrInvalid)
 }

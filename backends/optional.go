@@ -57,6 +57,16 @@ type Space struct {
 	Files, FilesFree       uint64
 }
 
+// Elsewherer is a store that can read what is not in it, as glance_store's
+// http store reads any URL.
+type Elsewherer interface {
+	// Elsewhere returns a store, and the name by which it has what a URI of
+	// the driver's schemes means, whether or not that exists. ErrInvalid: bad
+	// grammar. That store is used like any other, but not closed: it lives
+	// as long as this one.
+	Elsewhere(location string) (s Store, name string, err error)
+}
+
 // HealthTeller is a store that can say whether it works now.
 type HealthTeller interface {
 	Health(ctx context.Context) error

@@ -11,7 +11,12 @@ type commonOptions struct {
 	ReadOnly        bool          `option:"read_only" default:"false" help:"refuse adds, deletes and renames"`
 	AllowDelete     bool          `option:"allow_delete" default:"true" help:"false: refuse deletes and renames"`
 	RequireDeclared string        `option:"require_declared" default:"" choices:",size,digest" help:"refuse images whose size (or digest) was not declared before the close"`
-	VerifyOnRead    bool          `option:"verify_on_read" default:"false" help:"compare the digest of what is read from front to back"`
+	VerifyOnRead    bool          `option:"verify_on_read" default:"false" help:"compare the digest of what is read from front to back; of type http the default is true"`
 	ConnectTimeout  time.Duration `option:"connect_timeout" default:"10" min:"0.1" help:"seconds to connect"`
 	RequestTimeout  time.Duration `option:"request_timeout" default:"20" min:"0.1" help:"seconds that a request may take without progress"`
+}
+
+// verifyByDefault is VerifyOnRead of the drivers that have it on.
+type verifyByDefault struct {
+	VerifyOnRead bool `option:"verify_on_read" default:"true"`
 }

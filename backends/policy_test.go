@@ -3,6 +3,7 @@ package backends_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"glancefs/backends"
 	"glancefs/backends/memory"
@@ -87,5 +88,48 @@ func TestPolicies(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestVerifyByDefault: a driver may have verify_on_read on, unless the
+// configuration says something else.
+func TestVerifyByDefault(t *testing.T) {
+	for _, test := range []struct {
+		byDefault bool
+		text      string
+		want      bool
+	}{
+		{false, "", false},
+		{false, "[one]\nverify_on_read = yes", true},
+		{true, "", true},
+		{true, "[one]\nverify_on_read = no", false},
+		{true, "[glancefs]\nverify_on_read = no", false},
+		{true, "[glancefs]\nverify_on_read = no\n[one]\nverify_on_read = yes", true},
+	} {
+		d := memory.Driver()
+		d.VerifyOnRead = test.byDefault
+		in := mustOpen(t, configure(t, test.text, "one:memory"), d).Instances()[0]
+		if got := in.VerifyOnRead(); got != test.want || in.Faults() != nil {
+			t.Errorf("%v by default, %q: %v, want %v; faults %v", test.byDefault, test.text, got, test.want, in.Faults())
+		}
+	}
+	d := memory.Driver()
+	d.VerifyOnRead = true
+	in := mustOpen(t, configure(t, "[one]\nverify_on_read = perhaps", "one:memory"), d).Instances()[0]
+	if len(in.Faults()) != 1 {
+		t.Errorf("faults: %v, want one", in.Faults())
+	}
+}
+
+// TestTimeouts: a driver is told the store's timeouts.
+func TestTimeouts(t *testing.T) {
+	var got backends.Opening
+	d := driver(func(in backends.Opening) (backends.Store, error) {
+		got = in
+		return memory.New("one", 0), nil
+	})
+	mustOpen(t, configure(t, "[one]\nconnect_timeout = 3\nrequest_timeout = 4", "one:memory"), d)
+	if got.ConnectTimeout != 3*time.Second || got.RequestTimeout != 4*time.Second {
+		t.Errorf("timeouts %v and %v", got.ConnectTimeout, got.RequestTimeout)
 	}
 }

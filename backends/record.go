@@ -13,7 +13,7 @@ import (
 type Record struct {
 	Size        int64     // bytes
 	Mtime       time.Time // of the image
-	Checksum    string    // md5, lower-case hex
+	Checksum    string    // md5, lower-case hex; "" where a store (http) knows the multihash only
 	Multihash   string    // lower-case hex
 	HashingAlgo string    // the algorithm of Multihash
 }

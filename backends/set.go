@@ -205,6 +205,11 @@ func openInstance(ctx context.Context, cfg Config, sc StoreConfig, drv *Driver, 
 	options := drv.Options()
 	in.faults = append(in.faults, split(sc.Decode(options, GroupDefaults))...)
 	in.warning = sc.Unknown(&in.opts, options)
+	if drv.VerifyOnRead {
+		var opts verifyByDefault
+		_ = sc.Decode(&opts, GroupOwn) // its fault is in in.faults already
+		in.opts.VerifyOnRead = opts.VerifyOnRead
+	}
 
 	in.open = func(ctx context.Context) *attempt {
 		ctx, cancel := context.WithTimeout(ctx, in.opts.ConnectTimeout)

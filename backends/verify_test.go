@@ -24,6 +24,8 @@ func TestVerify(t *testing.T) {
 		want   error
 	}{
 		{"right", right, none, nil},
+		{"right, without a checksum", func(r backends.Reader) backends.Reader { return noChecksum{r} }, none, nil},
+		{"other bytes, without a checksum", func(r backends.Reader) backends.Reader { return noChecksum{flipped{r}} }, none, backends.ErrMismatch},
 		{"other bytes", flip, none, backends.ErrMismatch},
 		{"other bytes, of an image that changed", flip,
 			func(s *memory.Store) error { return s.SetMtime(ctx, "x", time.Unix(5, 0)) }, backends.ErrBusy},

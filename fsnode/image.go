@@ -145,6 +145,7 @@ func (n *imageNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint
 	n.store.addReader(h)
 	if n.store.in.VerifyOnRead() {
 		h.verify = newVerifier(n, h.withRecord(ctx))
+		n.tail.forget(h.verify.img.Record)
 		return h, fuse.FOPEN_DIRECT_IO | fuse.FOPEN_NOFLUSH, 0
 	}
 	n.backing.decide(n.store.tree, image)

@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
-	"math"
 	"sync"
 	"sync/atomic"
 
@@ -57,7 +56,7 @@ func (v *verifier) next(p []byte, off int64) bool {
 	if got == v.img.Record.Multihash {
 		return true
 	}
-	v.node.tail.set(off)
+	v.node.tail.found.Store(&mismatch{off, v.img.Record.Multihash})
 	v.node.store.tree.fail(&backends.Error{
 		Op: "read", Store: v.node.store.in.Name(), Image: v.img.Name,
 		Err: fmt.Errorf("%w: its recorded %s is %s, what was read has %s",
@@ -69,15 +68,22 @@ func (v *verifier) next(p []byte, off int64) bool {
 // badTail is where the part of an image begins that can't be read any more:
 // the request at which a mismatch was found. Every later read that reaches
 // into it is EIO, through any handle, until the image changes and with it
-// the node.
-type badTail struct{ off atomic.Int64 } // offset+1; 0: none
+// the node, or another digest is told of it.
+type badTail struct{ found atomic.Pointer[mismatch] }
 
-func (b *badTail) set(off int64) { b.off.Store(off + 1) }
+type mismatch struct {
+	off       int64
+	multihash string // the one that the image should have had
+}
 
 func (b *badTail) reaches(end int64) bool {
-	off := b.off.Load()
-	if off == 0 {
-		off = math.MaxInt64
+	m := b.found.Load()
+	return m != nil && end > m.off
+}
+
+// forget forgets a mismatch with another digest than r has.
+func (b *badTail) forget(r *backends.Record) {
+	if m := b.found.Load(); m != nil && r != nil && r.Multihash != m.multihash {
+		b.found.CompareAndSwap(m, nil)
 	}
-	return end >= off
 }

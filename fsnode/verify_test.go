@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"glancefs/backends"
 )
 
 // readAll reads front to back in pieces, and returns how far it came.
@@ -95,5 +97,25 @@ func TestVerifyRandomReads(t *testing.T) {
 		if _, err := unix.Pread(fd, make([]byte, 100), off); err != nil {
 			t.Errorf("read at %d: %v", off, err)
 		}
+	}
+}
+
+// TestBadTail: a mismatch holds for as long as the digest that was missed is
+// the image's.
+func TestBadTail(t *testing.T) {
+	var tail badTail
+	tail.forget(&backends.Record{Multihash: "b"})
+	if tail.reaches(1 << 60) {
+		t.Error("nothing was found, and reads fail")
+	}
+	tail.found.Store(&mismatch{100, "a"})
+	tail.forget(nil)
+	tail.forget(&backends.Record{Multihash: "a"})
+	if tail.reaches(100) || !tail.reaches(101) {
+		t.Error("the tail does not begin at 100")
+	}
+	tail.forget(&backends.Record{Multihash: "b"})
+	if tail.reaches(101) {
+		t.Error("the mismatch was with another digest than the image's")
 	}
 }

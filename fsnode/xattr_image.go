@@ -55,7 +55,7 @@ func (n *imageNode) attr(ctx context.Context, name string, r *backends.Record) (
 	algo, isAlgo := strings.CutPrefix(name, backends.KeyAlgoPrefix)
 	switch {
 	case r == nil:
-	case name == backends.KeyChecksum, isAlgo && algo == "md5":
+	case (name == backends.KeyChecksum || isAlgo && algo == "md5") && r.Checksum != "":
 		return r.Checksum, nil
 	case name == backends.KeyMultihash, isAlgo && algo == r.HashingAlgo:
 		return r.Multihash, nil

@@ -67,6 +67,7 @@ var arrows = []struct {
 	{"tests", nil},
 	{"tests/ceph", []string{"tests/need"}},
 	{"tests/signed", []string{"tests/need"}},
+	{"tests/web", []string{"tests/need"}},
 	{"tests/*", nil},
 	{"tests/*/*", nil},
 	{"tests/*/*/*", nil},
@@ -116,7 +117,7 @@ func TestArrows(t *testing.T) {
 			from := strings.TrimPrefix(p.ImportPath, "glancefs/")
 			allowed := allowedArrows(t, from)
 			checkArrows(t, from, p.Imports, allowed)
-			inTests := slices.Concat(allowed, testArrows[from], []string{"backends/storetest", "backends/memory", "tests/need", "tests/signed", "tests/ceph"})
+			inTests := slices.Concat(allowed, testArrows[from], []string{"backends/storetest", "backends/memory", "tests/need", "tests/signed", "tests/ceph", "tests/web"})
 			checkArrows(t, from, p.TestImports, inTests)
 			checkArrows(t, from, p.XTestImports, inTests)
 		}
@@ -130,6 +131,7 @@ func TestForeignImports(t *testing.T) {
 		fuse   = "github.com/hanwen/go-fuse/"
 		logrus = "github.com/sirupsen/logrus"
 		cobra  = "github.com/spf13/"
+		html   = "golang.org/x/net/"
 	)
 	rules := []struct {
 		module string
@@ -139,6 +141,7 @@ func TestForeignImports(t *testing.T) {
 		{module: ceph, only: []string{"backends/rbd"}},
 		{module: fuse, only: []string{"fsnode"}},
 		{module: cobra, only: []string{"cmd/glancefs"}},
+		{module: html, only: []string{"backends/http"}},
 		{module: logrus, never: []string{"config", "digest"}},
 		{module: "C", only: []string{}}, // cgo is go-ceph's affair
 	}
@@ -157,7 +160,7 @@ func TestForeignImports(t *testing.T) {
 			}
 		}
 	}
-	for _, module := range []string{ceph, fuse, logrus, cobra} {
+	for _, module := range []string{ceph, fuse, logrus, cobra, html} {
 		if !used[module] {
 			t.Errorf("nothing imports %s…: this test checks nothing", module)
 		}

@@ -61,7 +61,8 @@ func (m *mount) newGlanceStore(t *testing.T) *glanceStore {
 	need.PythonModule(t, "glance_store", "python3-glance-store")
 	conf := m.args[slices.Index(m.args, "--config-file")+1]
 	cmd := exec.Command(need.Python, "testdata/interop.py", conf)
-	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1",
+		"REQUESTS_CA_BUNDLE=", "CURL_CA_BUNDLE=") // they win over https_ca_certificates_file
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL} // if the run is killed
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

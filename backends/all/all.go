@@ -23,6 +23,7 @@ package all
 import (
 	"glancefs/backends"
 	"glancefs/backends/file"
+	"glancefs/backends/http"
 	"glancefs/backends/memory"
 	"glancefs/backends/rbd"
 )
@@ -32,6 +33,7 @@ import (
 func Drivers() []backends.Driver {
 	return []backends.Driver{
 		file.Driver(),
+		http.Driver(),
 		memory.Driver(),
 		rbd.Driver(),
 	}

@@ -23,7 +23,8 @@ func newGetCommand() *cobra.Command {
 		Short: "Write an image to stdout or a file",
 		Long: `Write an image to stdout, or to the file --output, which is replaced only when
 the image is complete. A whole image that carries digests is checked: if it
-does not match, the status is 5, and --output is as it was.`,
+does not match, the status is 5, and --output is as it was. With a store of
+type http, a URL can be any, also of what is in no store.`,
 	}
 	flags := cmd.Flags()
 	flags.Int64Var(&o.offset, "offset", 0, "begin at this `byte`")

@@ -1,0 +1,93 @@
+package http
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"glancefs/backends"
+)
+
+// transient is an error that may pass, after some time if the server says so.
+type transient struct {
+	err   error
+	after time.Duration
+}
+
+func (t *transient) Error() string {
+	if t.after > 0 {
+		return fmt.Sprintf("%v; it asks to be left alone for %v", t.err, t.after)
+	}
+	return t.err.Error()
+}
+
+func (t *transient) Unwrap() error { return t.err }
+
+// passing tells whether a status may be another one soon.
+func passing(status int) bool {
+	return status == http.StatusTooManyRequests || status >= 500 && status != http.StatusNotImplemented
+}
+
+// retryAfter reads the header Retry-After, seconds or a date; 0 if there is
+// none.
+func retryAfter(resp *http.Response) time.Duration {
+	text := resp.Header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
+}
+
+// statusError makes the error of a response that is no success.
+func statusError(resp *http.Response) error {
+	status := resp.StatusCode
+	err := fmt.Errorf("%s answers %d %s", resp.Request.URL.Host, status, http.StatusText(status))
+	switch {
+	case status == http.StatusNotFound || status == http.StatusGone:
+		return backends.Classify(fs.ErrNotExist, err)
+	case status == http.StatusProxyAuthRequired:
+		return backends.Classify(fs.ErrPermission, errProxyAuth)
+	case status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusUnavailableForLegalReasons:
+		return backends.Classify(fs.ErrPermission, err)
+	case passing(status):
+		return backends.Classify(backends.ErrUnavailable, err)
+	case status >= 400 && status < 500: // glance_store: BadStoreUri
+		return backends.Classify(backends.ErrInvalid, err)
+	}
+	return err
+}
+
+// connectError makes the error of a request that got no response.
+func connectError(ctx context.Context, u *url.URL, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	err = fmt.Errorf("%s: %w", u.Host, err)
+	var (
+		certificate *tls.CertificateVerificationError
+		timeout     net.Error
+		op          *net.OpError
+	)
+	switch {
+	case errors.As(err, &certificate):
+		err = fmt.Errorf("%w; https_ca_certificates_file names the authorities to trust, and https_insecure = true believes anybody", err)
+		return backends.Classify(backends.ErrUnavailable, err)
+	case errors.Is(err, errProxyAuth):
+		return backends.Classify(fs.ErrPermission, err)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return backends.Classify(context.DeadlineExceeded, err)
+	case errors.As(err, &op) && op.Op == "dial":
+		return backends.Classify(backends.ErrUnavailable, err)
+	}
+	return &transient{err: backends.Classify(backends.ErrUnavailable, err)}
+}

@@ -1,0 +1,185 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync"
+	"time"
+
+	"glancefs/backends"
+)
+
+// send makes a request and follows its redirects. The response has a status
+// that does not pass by itself, and the caller closes its body; resp.Request
+// tells where it came from in the end. It is one try: see persist.
+func (c *client) send(ctx context.Context, method string, u *url.URL, header http.Header) (*http.Response, error) {
+	for range 1 + maxRedirects {
+		resp, err := c.roundTrip(ctx, method, u, header)
+		if err != nil {
+			return nil, err
+		}
+		to, err := redirect(resp)
+		switch {
+		case to == nil && err == nil && passing(resp.StatusCode):
+			err = &transient{err: statusError(resp), after: retryAfter(resp)}
+		case to == nil && err == nil:
+			return resp, nil
+		}
+		discard(resp)
+		if err != nil {
+			return nil, err
+		}
+		u = to
+	}
+	return nil, fmt.Errorf("more than %d redirects", maxRedirects)
+}
+
+// roundTrip makes one request.
+func (c *client) roundTrip(ctx context.Context, method string, u *url.URL, header http.Header) (*http.Response, error) {
+	if ctx.Err() != nil { // with a place free, the select below might take it
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case c.places <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	watch := c.newWatch(ctx)
+	b := &body{watch: watch, leave: sync.OnceFunc(func() { <-c.places })}
+	resp, err := c.transport.RoundTrip(newRequest(watch, method, u, header))
+	watch.pause()
+	if err != nil {
+		err = connectError(watch.ctx, u, err)
+		b.end()
+		return nil, err
+	}
+	b.ReadCloser = resp.Body
+	resp.Body = b
+	return resp, nil
+}
+
+// newRequest makes a request that is watched once it has a connection; to
+// connect has a timeout of its own.
+func newRequest(w *watch, method string, u *url.URL, header http.Header) *http.Request {
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { w.begin() }}
+	req := &http.Request{Method: method, URL: u, Host: u.Host, Header: make(http.Header)}
+	maps.Copy(req.Header, header)
+	req.Header.Set("Accept-Encoding", "identity") // an image is bytes
+	req.Header.Set("User-Agent", "glancefs")
+	if password, ok := u.User.Password(); ok {
+		req.SetBasicAuth(u.User.Username(), password)
+	}
+	return req.WithContext(httptrace.WithClientTrace(w.ctx, trace))
+}
+
+// body is that of a response. While it is read it is watched.
+type body struct {
+	io.ReadCloser
+	watch *watch
+	leave func() // gives the request's place back; the body can be read on
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	b.watch.begin()
+	defer b.watch.pause()
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		if cause := context.Cause(b.watch.ctx); cause != nil {
+			err = cause
+		}
+	}
+	return n, err
+}
+
+func (b *body) Close() error {
+	err := b.ReadCloser.Close()
+	b.end()
+	return err
+}
+
+func (b *body) end() {
+	b.watch.cancel(nil)
+	b.leave()
+}
+
+// watch ends a request that makes no progress: without headers for a time,
+// or without another byte of its body while somebody waits for one.
+type watch struct {
+	ctx    context.Context // of the request
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+	limit  time.Duration
+}
+
+func (c *client) newWatch(ctx context.Context) *watch {
+	ctx, cancel := context.WithCancelCause(ctx)
+	w := &watch{ctx: ctx, cancel: cancel, limit: c.stall}
+	w.timer = time.AfterFunc(w.limit, func() {
+		err := fmt.Errorf("the server sends nothing for %v", w.limit)
+		cancel(&transient{err: backends.Classify(context.DeadlineExceeded, err)})
+	})
+	w.timer.Stop()
+	return w
+}
+
+func (w *watch) begin() { w.timer.Reset(w.limit) }
+func (w *watch) pause() { w.timer.Stop() }
+
+// discard closes the body of a response that nobody reads. A short one is
+// read to its end, so that the connection can be used again.
+func discard(resp *http.Response) {
+	const short = 64 << 10 // arbitrary: less than a new connection costs
+	_, _ = io.CopyN(io.Discard, resp.Body, short)
+	_ = resp.Body.Close()
+}
+
+// maxTries is how often something is tried before its error counts.
+const maxTries = 4
+
+// firstBackoff is how long the second try waits, the third twice as long.
+const firstBackoff = 250 * time.Millisecond
+
+// persist does something again, a little later each time, for as long as it
+// fails in a way that may pass, and its deadline allows.
+func (c *client) persist(ctx context.Context, do func() error) error {
+	var last error
+	for n := 0; ; n++ {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ended(ctx, last)
+		}
+		last = err
+		var t *transient
+		if !errors.As(err, &t) || n+1 == maxTries || t.after > c.limit {
+			return err
+		}
+		wait := firstBackoff << n
+		wait = max(t.after, wait/2+rand.N(wait/2)) // many clients do not come back at once
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ended(ctx, last)
+		}
+	}
+}
+
+// ended is the error of a context that is done, with what went wrong before.
+func ended(ctx context.Context, last error) error {
+	if last == nil {
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("%w; before that: %v", context.Cause(ctx), last)
+}

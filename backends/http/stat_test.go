@@ -1,0 +1,84 @@
+package http
+
+import (
+	"errors"
+	"io/fs"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"glancefs/backends"
+)
+
+var day = time.Date(2024, 2, 29, 12, 30, 1, 0, time.UTC)
+
+// TestStat: size, time and incarnation, from whatever the server tells.
+func TestStat(t *testing.T) {
+	const lastModified = "Thu, 29 Feb 2024 12:30:01 GMT"
+	for _, test := range []struct {
+		name    string
+		manners manners
+		size    int
+		want    backends.Image
+		err     error
+		asked   []string
+	}{
+		{name: "HEAD", manners: manners{etag: `"a"`, modified: day}, size: 1000,
+			want: backends.Image{Size: 1000, Mtime: day, Incarnation: `"a" 1000`}, asked: []string{"HEAD x"}},
+		{name: "weak ETag", manners: manners{etag: `W/"a"`, modified: day}, size: 1000,
+			want: backends.Image{Size: 1000, Mtime: day, Incarnation: lastModified + " 1000"}, asked: []string{"HEAD x"}},
+		{name: "neither", manners: manners{}, size: 1000,
+			want: backends.Image{Size: 1000, Mtime: time.Unix(0, 0), Incarnation: " 1000"}, asked: []string{"HEAD x"}},
+		{name: "no HEAD", manners: manners{noHead: 405, etag: `"a"`}, size: 1000,
+			want: backends.Image{Size: 1000, Mtime: time.Unix(0, 0), Incarnation: `"a" 1000`}, asked: []string{"HEAD x", "GET x 0-0"}},
+		{name: "HEAD is not implemented", manners: manners{noHead: 501, etag: `"a"`}, size: 1000,
+			want: backends.Image{Size: 1000, Mtime: time.Unix(0, 0), Incarnation: `"a" 1000`}, asked: []string{"HEAD x", "GET x 0-0"}},
+		{name: "HEAD is forbidden", manners: manners{noHead: 403, etag: `"a"`}, size: 1000,
+			want: backends.Image{Size: 1000, Mtime: time.Unix(0, 0), Incarnation: `"a" 1000`}, asked: []string{"HEAD x", "GET x 0-0"}},
+		{name: "no HEAD, empty", manners: manners{noHead: 405, etag: `"a"`}, size: 0,
+			want: backends.Image{Size: 0, Mtime: time.Unix(0, 0), Incarnation: `"a" 0`}, asked: []string{"HEAD x", "GET x 0-0"}},
+		{name: "neither HEAD nor ranges", manners: manners{noHead: 405, noRanges: true, etag: `"a"`}, size: 10 << 20,
+			want: backends.Image{Size: 10 << 20, Mtime: time.Unix(0, 0), Incarnation: `"a" 10485760`}, asked: []string{"HEAD x", "GET x 0-0"}},
+		{name: "no size", manners: manners{noLength: true}, size: 5000, err: errNoSize, asked: []string{"HEAD x", "GET x 0-0"}},
+		{name: "no size, no ranges", manners: manners{noLength: true, noRanges: true}, size: 5000, err: errNoSize, asked: []string{"HEAD x", "GET x 0-0"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &files{manners: test.manners, data: map[string][]byte{"x": random(test.size)}}
+				s, _ := newWeb(t, f.ServeHTTP)
+				img, err := s.Stat(t.Context(), "x")
+				if !errors.Is(err, test.err) {
+					t.Fatalf("error %v, want %v", err, test.err)
+				}
+				if test.err == nil {
+					test.want.Name, test.want.Allocated = "x", -1
+					if diff := cmp.Diff(test.want, img); diff != "" {
+						t.Errorf("-want +got:\n%s", diff)
+					}
+				}
+				if diff := cmp.Diff(test.asked, f.requests()); diff != "" {
+					t.Errorf("requests (-want +got):\n%s", diff)
+				}
+				if _, err := s.Stat(t.Context(), "y"); !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("of what is not there: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// TestWrites: the store is read-only.
+func TestWrites(t *testing.T) {
+	s := located(t, "http://host/")
+	if _, err := s.Create(t.Context(), "x"); !errors.Is(err, backends.ErrReadOnly) {
+		t.Errorf("create: %v", err)
+	}
+	if err := s.Delete(t.Context(), "x"); !errors.Is(err, backends.ErrReadOnly) {
+		t.Errorf("delete: %v", err)
+	}
+	if got := Driver().Capabilities; got != 0x41 {
+		t.Errorf("capabilities %v", got)
+	}
+}

@@ -1,0 +1,205 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"glancefs/backends"
+)
+
+// algos are the algorithms of published digests. They are looked for in
+// SHA512SUMS, SHA256SUMS and MD5SUMS, also in small letters, which have a line
+// for each image, then in NAME.sha512, NAME.sha256 and NAME.md5. To a listing
+// these are files like others, so that sha256sum -c works in the mount.
+var algos = []string{"sha512", "sha256", "md5"}
+
+// sumsValid is how long a file of digests, or that there is none, is
+// believed without asking again.
+const sumsValid = time.Minute
+
+// record makes the record of an image: the best of the published digests is
+// its multihash, and md5 the checksum; nil if there are none. A URL with a
+// query is no directory that could have any.
+func (s *Store) record(ctx context.Context, img backends.Image) (*backends.Record, error) {
+	if s.base.RawQuery != "" {
+		return nil, nil
+	}
+	s.sums.saw(img)
+	r := backends.Record{Size: img.Size, Mtime: img.Mtime}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		r.Checksum, err = s.published(groupCtx, img.Name, "md5")
+		return err
+	})
+	group.Go(func() (err error) {
+		for _, r.HashingAlgo = range []string{"sha512", "sha256"} {
+			r.Multihash, err = s.published(groupCtx, img.Name, r.HashingAlgo)
+			if err != nil || r.Multihash != "" {
+				break
+			}
+		}
+		return err
+	})
+	switch err := group.Wait(); {
+	case err != nil:
+		return nil, err
+	case r.Multihash == "" && r.Checksum == "":
+		return nil, nil
+	case r.Multihash == "":
+		r.Multihash, r.HashingAlgo = r.Checksum, "md5"
+	}
+	return &r, nil
+}
+
+// published returns an image's digest in one algorithm, "" if none is
+// published.
+func (s *Store) published(ctx context.Context, name, algo string) (string, error) {
+	all := algo + "sums"
+	for _, file := range []string{strings.ToUpper(all), all} {
+		sums, err := s.sums.get(ctx, s, file, algo)
+		if err != nil || sums[name] != "" {
+			return sums[name], err
+		}
+	}
+	if isSums(name) {
+		return "", nil
+	}
+	sums, err := s.sums.get(ctx, s, name+"."+algo, algo)
+	for named, digest := range sums {
+		if path.Base(named) == name { // build/NAME: it was made elsewhere
+			return digest, err
+		}
+	}
+	return sums[""], err
+}
+
+// isSums tells whether a file is one of digests; nobody publishes digests of
+// these in files of their own.
+func isSums(name string) bool {
+	return slices.ContainsFunc(algos, func(algo string) bool {
+		return strings.EqualFold(name, algo+"sums") || strings.HasSuffix(name, "."+algo)
+	})
+}
+
+// fetchSums reads one file of digests. That there is none is an answer (404,
+// 410); any other failure is an error, since an image must not lose its
+// digests to a server that is in trouble.
+func (s *Store) fetchSums(ctx context.Context, file, algo string) (map[string]string, error) {
+	const limit = 16 << 20 // bytes: some 100,000 images
+	var text []byte
+	err := s.persist(ctx, func() error {
+		resp, err := s.send(ctx, http.MethodGet, s.url(file), nil)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return statusError(resp)
+		}
+		if text, err = io.ReadAll(io.LimitReader(resp.Body, limit)); err != nil {
+			return cut(int64(len(text)), err)
+		}
+		if len(text) == limit {
+			return fmt.Errorf("it is larger than %d bytes", limit)
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("the digests that %s may have: %w", file, err)
+	}
+	return parseSums(string(text), algo), nil
+}
+
+// sums keeps what the files of digests say, for a time. Who asks for one
+// that is being fetched waits for that.
+type sums struct {
+	mu    sync.Mutex // guards the rest
+	files map[string]*sumsFile
+	swept time.Time         // when those that are over were dropped last
+	seen  map[string]string // incarnations by name
+}
+
+// saw notes the incarnation of an image. When there was another one, what is
+// kept may be its digests, and is asked for anew.
+func (c *sums) saw(img backends.Image) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.seen == nil {
+		c.seen = make(map[string]string)
+	}
+	if before, ok := c.seen[img.Name]; ok && before != img.Incarnation {
+		clear(c.files)
+	}
+	c.seen[img.Name] = img.Incarnation
+}
+
+// sumsFile is a file of digests; those of NAME are NAME's.
+type sumsFile struct {
+	done    chan struct{} // closed when the rest is known
+	digests map[string]string
+	err     error
+	at      time.Time
+}
+
+// get returns the digests in a file, by name.
+func (c *sums) get(ctx context.Context, s *Store, file, algo string) (map[string]string, error) {
+	f := c.file(s, file, algo)
+	select {
+	case <-f.done:
+		return f.digests, f.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// file returns a file that is valid, or is being fetched now.
+func (c *sums) file(s *Store, file, algo string) *sumsFile {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.swept) >= sumsValid {
+		maps.DeleteFunc(c.files, func(_ string, f *sumsFile) bool { return f.isOver() })
+		c.swept = time.Now()
+	}
+	if f := c.files[file]; f != nil && !f.isOver() {
+		return f
+	}
+	f := &sumsFile{done: make(chan struct{})}
+	if c.files == nil {
+		c.files = make(map[string]*sumsFile)
+	}
+	c.files[file] = f
+	s.fetches.Go(func() {
+		defer close(f.done)
+		// The fetch is everybody's who waits for it, not its first caller's.
+		ctx, cancel := context.WithTimeout(s.life, s.limit)
+		defer cancel()
+		f.digests, f.err = s.fetchSums(ctx, file, algo)
+		f.at = time.Now()
+	})
+	return f
+}
+
+// isOver tells whether a file has to be fetched again.
+func (f *sumsFile) isOver() bool {
+	select {
+	case <-f.done:
+		return f.err != nil || time.Since(f.at) >= sumsValid
+	default:
+		return false
+	}
+}

@@ -1,0 +1,259 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"glancefs/backends"
+)
+
+// hexOf is a digest of an algorithm, all of one digit.
+func hexOf(algo, digit string) string { return strings.Repeat(digit, 2*digestSizes[algo]) }
+
+// TestParseSums reads the forms that coreutils and BSD write.
+func TestParseSums(t *testing.T) {
+	a, b := hexOf("sha256", "a"), hexOf("sha256", "b")
+	for _, test := range []struct {
+		name, text string
+		want       map[string]string
+	}{
+		{"empty", "", nil},
+		{"GNU", a + "  x\n" + b + " *y.img\n", map[string]string{"x": a, "y.img": b}},
+		{"no newline at the end", a + "  x", map[string]string{"x": a}},
+		{"CRLF", a + "  x\r\n" + b + "  y\r\n", map[string]string{"x": a, "y": b}},
+		{"capitals", strings.ToUpper(a) + "  X", map[string]string{"X": a}},
+		{"spaces and stars in names", a + "   x \n" + b + " **y", map[string]string{" x ": a, "*y": b}},
+		{"escaped", `\` + a + `  x\ny\\z\r` + "\n", map[string]string{"x\ny\\z\r": a}},
+		{"not escaped", a + `  x\ny`, map[string]string{`x\ny`: a}},
+		{"BSD", "SHA256 (x) = " + a + "\nSHA512 (x) = " + hexOf("sha512", "c") + "\nMD5 (y) = " + hexOf("md5", "d"), map[string]string{"x": a}},
+		{"BSD, escaped and odd", `\SHA256 (x\n) = ` + a + "\nSHA256 (y) (z) = " + b, map[string]string{"x\n": a, "y) (z": b}},
+		{"bare", a + "\n", map[string]string{"": a}},
+		{"this directory", a + "  ./x\n" + b + "  sub/y", map[string]string{"x": a, "sub/y": b}},
+		{"signed", "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n" + a + "  x\n-----BEGIN PGP SIGNATURE-----\n\niQIz\n", map[string]string{"x": a}},
+		{"other lengths", a[1:] + "  x\n" + a + "b  y\n" + hexOf("md5", "d") + "  z", nil},
+		{"a page", "<!DOCTYPE html><html><body>Not here</body></html>", nil},
+		{"twice", a + "  x\n" + b + "  x", map[string]string{"x": b}},
+	} {
+		if test.want == nil {
+			test.want = map[string]string{}
+		}
+		if diff := cmp.Diff(test.want, parseSums(test.text, "sha256")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+// directory is a server of small files; every name that is none is an image.
+type directory struct {
+	mu    sync.Mutex // guards the rest
+	files map[string]string
+	fails map[string]int // a status by name
+	asked map[string]int // GETs by name
+}
+
+func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	name := strings.TrimPrefix(r.URL.Path, "/images/")
+	if d.asked == nil {
+		d.asked = make(map[string]int)
+	}
+	if r.Method == http.MethodGet {
+		d.asked[name]++
+	}
+	text, ok := d.files[name]
+	switch {
+	case d.fails[name] != 0:
+		w.WriteHeader(d.fails[name])
+	case ok:
+		fmt.Fprint(w, text)
+	case isSums(name):
+		w.WriteHeader(http.StatusNotFound)
+	default:
+		answer(w, r, 0)
+	}
+}
+
+// TestRecord: the best published digest is the multihash, md5 the checksum.
+func TestRecord(t *testing.T) {
+	a512, b512, a256, aMD5 := hexOf("sha512", "a"), hexOf("sha512", "b"), hexOf("sha256", "a"), hexOf("md5", "a")
+	for _, test := range []struct {
+		name  string
+		files map[string]string
+		want  backends.Record
+	}{
+		{"all", map[string]string{"SHA512SUMS": a512 + "  x", "SHA256SUMS": a256 + "  x", "MD5SUMS": aMD5 + "  x"},
+			backends.Record{Multihash: a512, HashingAlgo: "sha512", Checksum: aMD5}},
+		{"small letters", map[string]string{"sha512sums": a512 + "  x"}, backends.Record{Multihash: a512, HashingAlgo: "sha512"}},
+		{"both spellings", map[string]string{"SHA512SUMS": a512 + "  x", "sha512sums": b512 + "  x\n" + b512 + "  y"},
+			backends.Record{Multihash: a512, HashingAlgo: "sha512"}},
+		{"the other spelling", map[string]string{"SHA512SUMS": a512 + "  y", "sha512sums": b512 + "  x"},
+			backends.Record{Multihash: b512, HashingAlgo: "sha512"}},
+		{"sha256 only", map[string]string{"SHA256SUMS": a256 + " *x"}, backends.Record{Multihash: a256, HashingAlgo: "sha256"}},
+		{"md5 only", map[string]string{"MD5SUMS": aMD5 + "  x"}, backends.Record{Multihash: aMD5, HashingAlgo: "md5", Checksum: aMD5}},
+		{"of its own", map[string]string{"x.sha512": a512 + "  x", "x.md5": "MD5 (x) = " + aMD5},
+			backends.Record{Multihash: a512, HashingAlgo: "sha512", Checksum: aMD5}},
+		{"of its own, bare", map[string]string{"x.sha256": a256 + "\n"}, backends.Record{Multihash: a256, HashingAlgo: "sha256"}},
+		{"of its own, made elsewhere", map[string]string{"x.sha256": a256 + "  build/out/x\n"}, backends.Record{Multihash: a256, HashingAlgo: "sha256"}},
+		{"of its own, of another", map[string]string{"x.sha256": a256 + "  y\n"}, backends.Record{}},
+		{"of the directory first", map[string]string{"SHA512SUMS": a512 + "  x", "x.sha512": b512}, backends.Record{Multihash: a512, HashingAlgo: "sha512"}},
+		{"in a subdirectory", map[string]string{"SHA512SUMS": a512 + "  sub/x"}, backends.Record{}},
+		{"of others", map[string]string{"SHA512SUMS": a512 + "  xx\n" + a512 + "\n"}, backends.Record{}},
+		{"none", nil, backends.Record{}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s, _ := newWeb(t, (&directory{files: test.files}).ServeHTTP)
+			img, err := s.Stat(t.Context(), "x")
+			if err != nil {
+				t.Fatalf("%s: %v", test.name, err)
+			}
+			var got backends.Record
+			if img.Record != nil {
+				got = *img.Record
+				if got.Size != img.Size || !got.Mtime.Equal(img.Mtime) {
+					t.Errorf("%s: the record is of %d bytes, %v", test.name, got.Size, got.Mtime)
+				}
+				got.Mtime = time.Time{}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.name, diff)
+			}
+		})
+	}
+}
+
+// TestSumsFail: digests that can't be had are no image without digests.
+func TestSumsFail(t *testing.T) {
+	for name, test := range map[string]struct {
+		status int
+		want   error
+	}{
+		"SHA256SUMS": {503, backends.ErrUnavailable}, "md5sums": {403, fs.ErrPermission}, "x.sha512": {401, fs.ErrPermission},
+		"SHA512SUMS": {206, nil}, "MD5SUMS": {400, backends.ErrInvalid},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := &directory{fails: map[string]int{name: test.status}}
+			s, _ := newWeb(t, d.ServeHTTP)
+			_, err := s.Stat(t.Context(), "x")
+			if err == nil || test.want != nil && !errors.Is(err, test.want) || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s answers %d: %v", name, test.status, err)
+			}
+			if _, err := s.Open(t.Context(), "x"); err == nil {
+				t.Errorf("%s answers %d: x opens", name, test.status)
+			}
+			d.mu.Lock()
+			d.fails = nil // the error is not kept
+			d.mu.Unlock()
+			if _, err := s.Stat(t.Context(), "x"); err != nil {
+				t.Errorf("%s is gone: %v", name, err)
+			}
+		})
+	}
+}
+
+// TestSumsKept: what is published is asked for once in a while, by many at
+// once, and nobody waits longer than he wants.
+func TestSumsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := hexOf("sha256", "a"), hexOf("sha256", "b")
+		d := &directory{files: map[string]string{"SHA256SUMS": a + "  x"}}
+		s, _ := newWeb(t, d.ServeHTTP)
+		want := func(digest string, asked int) {
+			t.Helper()
+			errs := make(chan error)
+			for range 10 {
+				go func() {
+					img, err := s.Stat(t.Context(), "x")
+					if err == nil && (img.Record == nil || img.Record.Multihash != digest) {
+						err = fmt.Errorf("record %+v, want %s", img.Record, digest)
+					}
+					errs <- err
+				}()
+			}
+			for range 10 {
+				if err := <-errs; err != nil {
+					t.Error(err)
+				}
+			}
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			for _, name := range []string{"SHA256SUMS", "MD5SUMS", "x.md5"} {
+				if d.asked[name] != asked {
+					t.Errorf("%s was asked for %d times, want %d", name, d.asked[name], asked)
+				}
+			}
+		}
+		want(a, 1)
+		d.mu.Lock()
+		d.files["SHA256SUMS"] = b + "  x"
+		d.mu.Unlock()
+		time.Sleep(sumsValid - time.Second)
+		want(a, 1)
+		time.Sleep(time.Second)
+		want(b, 2)
+		if _, err := s.Stat(t.Context(), "SHA256SUMS"); err != nil {
+			t.Error(err)
+		}
+		if d.asked["SHA256SUMS.sha256"] != 0 {
+			t.Error("digests of digests are asked for")
+		}
+		time.Sleep(sumsValid)
+		want(b, 3)
+		if kept := len(s.sums.files); kept > 9 {
+			t.Errorf("%d files are kept", kept)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		s, _ := newWeb(t, func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "SUMS") {
+				select {
+				case <-hang:
+				case <-r.Context().Done():
+				}
+			}
+			onlyImages(func(w http.ResponseWriter, r *http.Request) { answer(w, r, 0) })(w, r)
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begin := time.Now()
+		if _, err := s.Stat(ctx, "x"); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Second {
+			t.Errorf("after %v: %v", time.Since(begin), err)
+		}
+		close(hang) // those that were begun for it are of use to others
+		if _, err := s.Stat(t.Context(), "x"); err != nil || time.Since(begin) != time.Second {
+			t.Errorf("after %v: %v", time.Since(begin), err)
+		}
+	})
+}
+
+// TestSumsOfAnother: when an image is replaced, what was published for the
+// one before is not believed to be of the new one.
+func TestSumsOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := hexOf("md5", "a"), hexOf("md5", "b")
+		f := &files{manners: manners{etag: `"a"`}, data: map[string][]byte{"x": nil, "MD5SUMS": []byte(a + "  x")}}
+		s, _ := newWeb(t, f.ServeHTTP)
+		want := func(digest string) {
+			t.Helper()
+			if img, err := s.Stat(t.Context(), "x"); err != nil || img.Record == nil || img.Record.Checksum != digest {
+				t.Errorf("%+v (%v), want the digest %s", img, err, digest)
+			}
+		}
+		want(a)
+		f.set(func() { f.data["MD5SUMS"] = []byte(b + "  x") })
+		want(a)
+		f.set(func() { f.manners.etag = `"b"` })
+		want(b)
+	})
+}
