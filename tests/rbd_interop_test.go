@@ -38,13 +38,13 @@ func TestRBDInterop(t *testing.T) {
 	m.log.allow("EBUSY|clones")
 	g := m.newGlanceStore(t)
 	t.Run("sizes", func(t *testing.T) {
-		for i, size := range []int{0, 1, 1 << 20, 1<<20 + 1, 2_500_000} {
+		for i, size := range []int{0, 1, 1<<20 + 1} {
 			g.wantBothWays(t, m.mount, "small", fmt.Sprint(size), random(byte(i), size), "sha512")
 		}
 	})
 	t.Run("names", func(t *testing.T) {
 		for _, name := range []string{
-			"71c675ab-d94f-49cd-a114-e12490b328d9", " ünïcode 画像 ", "a@b?c#d+e&f=g", "100%2F", "-~_.'\"\\\n", strings.Repeat("n", 255),
+			" ünïcode 画像 ", "a@b?c#d+e&f=g%2F", "-~_.'\"\\\n", strings.Repeat("n", 255),
 		} {
 			g.wantBothWays(t, m.mount, "ceph", name, []byte("an image"), "sha512")
 		}
