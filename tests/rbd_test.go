@@ -395,6 +395,26 @@ with rados.Rados(conffile=sys.argv[1]) as cluster, cluster.open_ioctx(sys.argv[2
 	return p
 }
 
+// TestRBDRenames renames images back and forth, two at a time: librbd can
+// abort the daemon in that.
+func TestRBDRenames(t *testing.T) {
+	t.Parallel()
+	m := newRBDMount(t)
+	data := random('r', 1000)
+	var running []*process
+	for _, name := range []string{"x", "y"} {
+		writeImage(t, m.ceph+"/"+name, data)
+		running = append(running, m.start(t, fmt.Sprintf(`cd ceph; for i in {1..25}; do mv %[1]s to-%[1]s && mv to-%[1]s %[1]s || exit; done`, name)))
+	}
+	for _, p := range running {
+		if out, status := p.wait(t); status != 0 {
+			t.Errorf("exit status %d, wrote %q", status, out)
+		}
+	}
+	wantImage(t, m.ceph+"/x", data)
+	m.wantPool(t, map[string]int64{"x": 1000, "y": 1000})
+}
+
 // TestRBDTrash: with rbd_trash_in_use an image with clones goes to the trash,
 // and its name is free.
 func TestRBDTrash(t *testing.T) {

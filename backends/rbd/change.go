@@ -25,7 +25,9 @@ func (s *Store) Rename(ctx context.Context, oldName, newName string) error {
 		if err != nil {
 			return err
 		}
-		img.Close() // nothing was written
+		// librbd 16.2.15 aborts the process, soon, when it renames what was
+		// closed a moment ago.
+		defer img.Close() // nothing was written
 		return at("rename", rbd.GetImage(c.pool, oldName).Rename(newName))
 	})
 }
