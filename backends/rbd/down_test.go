@@ -117,6 +117,31 @@ func TestDown(t *testing.T) {
 			}
 		})
 	}
+	t.Run("closed", func(t *testing.T) {
+		cfg := short(t, c, s.opts.Pool)
+		cfg.Timeout = time.Hour
+		patient, err := cfg.start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := patient.Create(t.Context(), "under way")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Append(t.Context(), backends.Chunk{Data: data}); err != nil {
+			t.Fatal(err)
+		}
+		c.StopOSD(t)
+		w.Abort(deadline(t)) // it can't
+		if err := patient.Close(); err != nil {
+			t.Error(err)
+		}
+		c.ContinueOSD(t)
+		eventually(t, "the next sweep to remove it", func() bool {
+			_, err := pass(t.Context(), s, s.sweepPool, nil)
+			return err == nil && len(leftovers(t, s)) == 0
+		})
+	})
 	t.Run("monitor killed", func(t *testing.T) {
 		w, err := s.Create(t.Context(), "under way")
 		if err != nil {

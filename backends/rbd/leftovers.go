@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/ceph/go-ceph/rbd"
+
+	"glancefs/backends"
 )
 
 // lookAgain is how long after a start, that has found RBD images whose
@@ -68,8 +70,10 @@ func (s *Store) sweepPool(c *cluster) (alive bool, err error) {
 // sweep settles a marked RBD image if who marked it is gone.
 func (c *cluster) sweep(name string) (alive bool, err error) {
 	img, err := rbd.OpenImageReadOnly(c.pool, name, rbd.NoSnapshot)
-	if err != nil {
-		return false, at("open", err)
+	if err = backends.ClassifyErrno(at("open", err)); err != nil && !isOfStore(err) {
+		return false, nil // removed meanwhile, or damaged
+	} else if err != nil {
+		return false, err
 	}
 	defer img.Close() // nothing was written
 	m, err := readMark(img)

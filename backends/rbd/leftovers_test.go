@@ -203,3 +203,40 @@ func TestSweep(t *testing.T) {
 	wantIs(t, "delete of a foreign RBD image", s.Delete(t.Context(), "foreign"), os.ErrNotExist)
 	wantNames(t, s, "foreign", "half deleted", "image", "published")
 }
+
+// TestDamaged: an RBD image that can't be opened hides no other, and is left
+// alone.
+func TestDamaged(t *testing.T) {
+	t.Parallel()
+	c := ceph.Start(t)
+	s := in(c, newPool(t, c)).open(t)
+	add(t, s, "image", []byte("bytes"))
+	add(t, s, "damaged", []byte("bytes"))
+	err := s.do(t.Context(), func(c *cluster) error {
+		img, err := c.openComplete("damaged")
+		if err != nil {
+			return err
+		}
+		defer img.Close()
+		id, err := img.GetId()
+		if err != nil {
+			return err
+		}
+		return c.pool.SetOmap("rbd_header."+id, map[string][]byte{"size": {1}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	err = s.List(t.Context(), func(img backends.Image) error {
+		listed = append(listed, img.Name)
+		return nil
+	})
+	if err != nil || len(listed) != 1 || listed[0] != "image" {
+		t.Errorf("listed: %q, %v", listed, err)
+	}
+	if alive, err := pass(t.Context(), s, s.sweepPool, nil); alive || err != nil {
+		t.Errorf("sweep: %v, %v", alive, err)
+	}
+	wantNames(t, s, "damaged", "image")
+}

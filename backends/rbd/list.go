@@ -29,13 +29,17 @@ func (s *Store) List(ctx context.Context, fn func(backends.Image) error) error {
 	names = slices.DeleteFunc(names, isOwnName)
 	for found := range atOnce(ctx, names, func(name string) found {
 		img, err := s.Stat(ctx, name)
+		img.Name = name
 		return found{img, err}
 	}) {
 		switch {
 		case errors.Is(found.err, fs.ErrNotExist):
 			continue
-		case found.err != nil:
+		case isOfStore(found.err):
 			return found.err
+		case found.err != nil:
+			s.log.WithError(found.err).WithField("image", found.image.Name).Warn("list: an RBD image can't be looked at, and is not listed")
+			continue
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		}
@@ -44,6 +48,19 @@ func (s *Store) List(ctx context.Context, fn func(backends.Image) error) error {
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// isOfStore tells an error of all images from that of one which is damaged or
+// has features that this librbd does not know.
+func isOfStore(err error) bool {
+	for _, class := range []error{
+		context.DeadlineExceeded, context.Canceled, fs.ErrPermission, backends.ErrUnavailable, backends.ErrMisconfigured,
+	} {
+		if errors.Is(err, class) {
+			return true
+		}
+	}
+	return false
 }
 
 // names lists the RBD images of the pool that can be images, or are to become

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"time"
 
 	"github.com/ceph/go-ceph/rados"
 	"github.com/sirupsen/logrus"
@@ -133,11 +134,26 @@ func (s *Store) Name(ctx context.Context, location string) (string, error) {
 	}, nil)
 }
 
+// closeWait is how long Close waits for what goes on behind the calls. A
+// cluster that is down must not hold the end of the program.
+const closeWait = 5 * time.Second
+
 // Close releases what the store holds. Calls that hang keep the connection
 // until librados ends them.
 func (s *Store) Close() error {
 	s.end()
-	s.work.Wait()
-	s.link.close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.work.Wait()
+		s.link.close()
+	}()
+	wait := time.NewTimer(closeWait)
+	defer wait.Stop()
+	select {
+	case <-done:
+	case <-wait.C:
+		s.log.Warn("Ceph does not answer: what was under way is removed by the next start")
+	}
 	return nil
 }
