@@ -25,8 +25,6 @@ func (s *Store) Rename(ctx context.Context, oldName, newName string) error {
 		if err != nil {
 			return err
 		}
-		// librbd 16.2.15 aborts the process, soon, when it renames what was
-		// closed a moment ago.
 		defer img.Close() // nothing was written
 		return at("rename", rbd.GetImage(c.pool, oldName).Rename(newName))
 	})

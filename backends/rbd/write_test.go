@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ceph/go-ceph/rbd"
@@ -236,6 +237,29 @@ func TestReconnects(t *testing.T) {
 	if !old.ended || s.link.current == old {
 		t.Error("the old connection is still there")
 	}
+}
+
+// TestOpensAtOnce opens and closes images in parallel for a while, at which
+// librbd has aborted the process; see link.configure.
+func TestOpensAtOnce(t *testing.T) {
+	t.Parallel()
+	c := ceph.Start(t)
+	s := in(c, newPool(t, c)).open(t)
+	names := []string{"a", "b"}
+	for _, name := range names {
+		add(t, s, name, []byte("bytes"))
+	}
+	var group sync.WaitGroup
+	for i := range 4 {
+		group.Go(func() {
+			for range 500 {
+				if _, err := s.Stat(context.Background(), names[i%2]); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 // TestNothingStays: a store that is closed leaves no goroutine and no
