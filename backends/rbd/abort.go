@@ -88,7 +88,7 @@ func (c *cluster) settle(name string) error {
 		return errors.Join(err, img.Close())
 	}
 	if m != nil {
-		if err := breakLock(img, *m); err != nil {
+		if err := errors.Join(breakLock(img, *m), c.endRename(img, *m, name)); err != nil {
 			return errors.Join(err, img.Close())
 		}
 	}
@@ -127,4 +127,28 @@ func removeTempSnap(img *rbd.Image) error {
 		return err // EINVAL: it was not protected
 	}
 	return at("remove the snapshot", snap.Remove())
+}
+
+// endRename takes back the first of two steps in which librbd gives an RBD
+// image its name (operation/RenameRequest.cc): an object with its id, which
+// would keep that name from being given.
+func (c *cluster) endRename(img *rbd.Image, m mark, name string) error {
+	if m.Name == "" || m.Name == name {
+		return nil
+	}
+	id, err := img.GetId()
+	if err != nil {
+		return at("ask for the id", err)
+	}
+	object, kept := "rbd_id."+m.Name, make([]byte, 4+len(id)+1) // the length, and the id
+	n, err := c.pool.Read(object, kept, 0)
+	if err = at("read "+object, err); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if n < 4 || string(kept[4:n]) != id {
+		return nil
+	}
+	return at("remove "+object, c.pool.Delete(object))
 }

@@ -63,7 +63,7 @@ func (w *writer) begin(c *cluster) error {
 	if w.id, err = img.GetId(); err != nil {
 		return at("ask for the id", err)
 	}
-	if err := c.mark().set(img); err != nil {
+	if err := c.mark(w.name).set(img); err != nil {
 		return err
 	}
 	if err := at("name the new image", rbd.GetImage(c.pool, w.current).Rename(w.name)); err != nil {

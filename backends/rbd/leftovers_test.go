@@ -148,6 +148,15 @@ func TestSweep(t *testing.T) {
 	halfImage(t, s, "foreign", func(*rbd.Image) error { return nil })
 	halfImage(t, s, ownPrefix+"unmarked", func(*rbd.Image) error { return nil })
 	halfImage(t, s, ownPrefix+"marked", dead.set)
+	halfNamed := dead
+	halfNamed.Name = "half named"
+	halfImage(t, s, ownPrefix+"half named", func(img *rbd.Image) error {
+		id, err := img.GetId()
+		object := append([]byte{byte(len(id)), 0, 0, 0}, id...)
+		return errors.Join(err, halfNamed.set(img), s.link.current.pool.WriteFull("rbd_id.half named", object))
+	})
+	halfNamed.Name = "image" // somebody else has got that meanwhile
+	halfImage(t, s, ownPrefix+"late", halfNamed.set)
 	halfImage(t, s, "of another host", elsewhere.set)
 	halfImage(t, s, "of nobody", func(img *rbd.Image) error { return img.SetMetadata(keyMark, "nonsense") })
 	halfImage(t, s, "not published", func(img *rbd.Image) error {
@@ -198,6 +207,10 @@ func TestSweep(t *testing.T) {
 	wantNames(t, s, "foreign", "half deleted", "image", "published")
 	wantImage(t, s, "image", []byte("bytes"))
 
+	add(t, s, "half named", []byte("bytes"))
+	if err := s.Delete(t.Context(), "half named"); err != nil {
+		t.Error(err)
+	}
 	_, err = s.Create(t.Context(), "foreign")
 	wantIs(t, "add of a foreign RBD image", err, os.ErrExist)
 	wantIs(t, "delete of a foreign RBD image", s.Delete(t.Context(), "foreign"), os.ErrNotExist)

@@ -24,6 +24,7 @@ type mark struct {
 	PID  int    `json:"pid"`
 
 	Client uint64 `json:"client"` // the id of its connection
+	Name   string `json:"name"`   // that the RBD image has, or is to get
 }
 
 // ownMark is this process' mark.
@@ -35,9 +36,9 @@ func ownMark() mark {
 }
 
 // mark is this process' mark on this connection.
-func (c *cluster) mark() mark {
+func (c *cluster) mark(name string) mark {
 	m := ownMark()
-	m.Client = c.conn.GetInstanceID()
+	m.Client, m.Name = c.conn.GetInstanceID(), name
 	return m
 }
 

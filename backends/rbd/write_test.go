@@ -166,7 +166,7 @@ func TestUnderWay(t *testing.T) {
 	}
 	var m mark
 	kept := c.Run(t, "rbd", "image-meta", "get", s.opts.Pool+"/image", keyMark)
-	if err := json.Unmarshal([]byte(kept), &m); err != nil || m != s.link.current.mark() || m.gone() {
+	if err := json.Unmarshal([]byte(kept), &m); err != nil || m != s.link.current.mark("image") || m.gone() {
 		t.Errorf("the mark is %s (%v)", kept, err)
 	}
 	if err := w.Abort(t.Context()); err != nil {
