@@ -230,6 +230,16 @@ func (in *Instance) NewOwner(ctx context.Context) (owner *Owner, err error) {
 	return owner, err
 }
 
+// RemoveLeftovers removes what a crash has left in the store; see
+// LeftoverRemover. It is for who keeps the store open, and may last as long.
+func (in *Instance) RemoveLeftovers(ctx context.Context) {
+	at := in.enter(ctx)
+	defer in.leave(at)
+	if r, ok := As[LeftoverRemover](at.store); ok && in.writable(at) == nil {
+		r.RemoveLeftovers(ctx)
+	}
+}
+
 // call runs fn on the store within the deadline of a request, if allowed
 // says so, and wraps its error. image is "" if it concerns the store itself.
 func (in *Instance) call(ctx context.Context, op, image string, allowed func(*attempt) error, fn func(context.Context, Store) error) error {

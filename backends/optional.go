@@ -72,6 +72,14 @@ type HealthTeller interface {
 	Health(ctx context.Context) error
 }
 
+// LeftoverRemover is a store on a service that is asked only when it is used.
+type LeftoverRemover interface {
+	// RemoveLeftovers removes what adds and deletes have left whose process
+	// is gone, and nothing else. It goes on until that is done, or ctx ends,
+	// whether or not the service answers.
+	RemoveLeftovers(ctx context.Context)
+}
+
 // OwnerTeller is a store whose new images have an owner of their own.
 type OwnerTeller interface {
 	NewOwner(ctx context.Context) (Owner, error)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ceph/go-ceph/rbd"
+	"github.com/sirupsen/logrus"
 )
 
 // Abort ends the add; see backends.Writer. What can't be removed at once is
@@ -36,15 +37,20 @@ func (w *writer) cleanUp() {
 		return // none was made
 	}
 	if w.image != nil { // with the lock, and the watch
-		if err := w.cluster.classify(at("close", w.image.Close())); err != nil {
+		if err := w.cluster.classify(at("close", w.cluster.exclusively(w.image.Close))); err != nil {
 			w.store.log.WithError(err).WithField("image", w.name).Warn("the image under way could not be closed well")
 		}
 	}
 	w.cluster.leave()
-	if w.stage.Load() == committed {
-		return
+	switch {
+	case w.stage.Load() == committed || !w.made:
+	case w.image == nil:
+		w.store.RemoveLeftovers(w.store.life) // it is not marked
+	default:
+		again(w.store.life, w.store.log, func() error {
+			return w.store.do(w.store.life, func(c *cluster) error { return c.settle(w.name) })
+		})
 	}
-	w.store.again(func(c *cluster) error { return c.settle(w.current) })
 }
 
 // The pauses between the attempts to remove what an add has left.
@@ -53,19 +59,19 @@ const (
 	lastPause  = 10 * time.Second
 )
 
-// again runs fn until it succeeds, or the store is closed: then the next
-// start has to do it.
-func (s *Store) again(fn func(*cluster) error) {
+// again runs fn until it succeeds, or ctx ends: then the next start has to do
+// it.
+func again(ctx context.Context, log *logrus.Entry, fn func() error) {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		err := s.do(s.life, fn)
+		err := fn()
 		if err == nil {
 			return
 		}
-		if s.life.Err() == nil {
-			s.log.WithError(err).Debug("what an add has left is not removed yet")
+		if ctx.Err() == nil {
+			log.WithError(err).Debug("what an add has left is not removed yet")
 		}
 		select {
-		case <-s.life.Done():
+		case <-ctx.Done():
 			return
 		case <-time.After(pause):
 		}
@@ -84,13 +90,11 @@ func (c *cluster) settle(name string) error {
 		return err
 	}
 	m, err := readMark(img)
-	if err != nil || m == nil && !isOwnName(name) {
-		return errors.Join(err, img.Close())
+	if err == nil && m != nil {
+		err = breakLock(img, *m)
 	}
-	if m != nil {
-		if err := errors.Join(breakLock(img, *m), c.endRename(img, *m, name)); err != nil {
-			return errors.Join(err, img.Close())
-		}
+	if err != nil || m == nil { // or nothing is to be done any more
+		return errors.Join(err, img.Close())
 	}
 	if _, err := img.GetSnapID(snapName); err == nil {
 		return errors.Join(complete(img), img.Close())
@@ -127,28 +131,4 @@ func removeTempSnap(img *rbd.Image) error {
 		return err // EINVAL: it was not protected
 	}
 	return at("remove the snapshot", snap.Remove())
-}
-
-// endRename takes back the first of two steps in which librbd gives an RBD
-// image its name (operation/RenameRequest.cc): an object with its id, which
-// would keep that name from being given.
-func (c *cluster) endRename(img *rbd.Image, m mark, name string) error {
-	if m.Name == "" || m.Name == name {
-		return nil
-	}
-	id, err := img.GetId()
-	if err != nil {
-		return at("ask for the id", err)
-	}
-	object, kept := "rbd_id."+m.Name, make([]byte, 4+len(id)+1) // the length, and the id
-	n, err := c.pool.Read(object, kept, 0)
-	if err = at("read "+object, err); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	if n < 4 || string(kept[4:n]) != id {
-		return nil
-	}
-	return at("remove "+object, c.pool.Delete(object))
 }

@@ -52,6 +52,13 @@ func (c *cluster) checkPool(id int64) error {
 	return err
 }
 
+// exclusively runs what opens or closes RBD images; see link.opening.
+func (c *cluster) exclusively(fn func() error) error {
+	c.link.opening.Lock()
+	defer c.link.opening.Unlock()
+	return fn()
+}
+
 // keep makes the connection stay until another leave.
 func (c *cluster) keep() {
 	c.link.mu.Lock()

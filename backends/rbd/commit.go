@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/ceph/go-ceph/rbd"
@@ -90,7 +91,26 @@ func (w *writer) finish(r backends.Record) (snap uint64, err error) {
 	if snap, err = makeSnap(w.image); err != nil {
 		return 0, err
 	}
+	if err := w.checkSnap(); err != nil {
+		return 0, err
+	}
 	return snap, writeRecord(w.image, r, snap)
+}
+
+// checkSnap tells whether the snapshot can be opened. One made when the pool
+// was becoming full may lack its object map, which librbd says only then.
+func (w *writer) checkSnap() error {
+	err := w.cluster.exclusively(func() error {
+		img, err := rbd.OpenImageReadOnly(w.cluster.pool, w.name, tempSnap)
+		if err == nil {
+			err = img.Close()
+		}
+		return err
+	})
+	if err = at("open the snapshot", err); errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%v", err) // a part of it; the image is there
+	}
+	return err
 }
 
 // makeSnap makes the snapshot by its temporary name, and protects it.

@@ -4,9 +4,9 @@ package rbd
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"strconv"
+	"syscall"
 
 	"github.com/ceph/go-ceph/rados"
 	"github.com/ceph/go-ceph/rbd"
@@ -14,14 +14,10 @@ import (
 	"glancefs/backends"
 )
 
-const (
-	// ownPrefix begins the names of RBD images that are not named yet.
-	ownPrefix = backends.OwnPrefix + "-"
-
-	// firstSize is the size that a new RBD image begins with, in bytes. One
-	// resize takes 6 ms.
-	firstSize = 64 << 20
-)
+// firstSize is the size that a new RBD image begins with, in bytes: odd, so
+// that one which a crash has left before it was marked is known for ours. One
+// resize takes 6 ms, so it is not small.
+const firstSize = 64<<20 - 7919
 
 // Create begins an add; see backends.Store.
 func (s *Store) Create(ctx context.Context, name string) (backends.Writer, error) {
@@ -43,19 +39,19 @@ func (s *Store) Create(ctx context.Context, name string) (backends.Writer, error
 	return w, nil
 }
 
-// begin makes the RBD image: by a name of our own, so that a crash leaves
-// nothing by the image's name that is not marked.
+// begin makes the RBD image. Of two who make one by the same name one wins.
 func (w *writer) begin(c *cluster) error {
 	c.keep()
 	w.cluster = c
 	if err := c.makeTrash(); err != nil {
 		return err
 	}
-	w.current = ownPrefix + rand.Text()
-	if err := w.store.makeImage(c, w.current); err != nil {
+	if err := w.store.makeImage(c, w.name); err != nil {
+		w.made = errors.Is(err, syscall.ETIMEDOUT) // perhaps
 		return err
 	}
-	img, err := rbd.OpenImage(c.pool, w.current, rbd.NoSnapshot)
+	w.made = true
+	img, err := rbd.OpenImage(c.pool, w.name, rbd.NoSnapshot)
 	if err != nil {
 		return at("open the new image", err)
 	}
@@ -63,13 +59,9 @@ func (w *writer) begin(c *cluster) error {
 	if w.id, err = img.GetId(); err != nil {
 		return at("ask for the id", err)
 	}
-	if err := c.mark(w.name).set(img); err != nil {
+	if err := c.mark().set(img); err != nil {
 		return err
 	}
-	if err := at("name the new image", rbd.GetImage(c.pool, w.current).Rename(w.name)); err != nil {
-		return err
-	}
-	w.current = w.name
 	return lock(img)
 }
 

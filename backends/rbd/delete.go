@@ -65,7 +65,7 @@ func (s *Store) remove(ctx context.Context, c *cluster, name, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.withdraw(ctx, name, img); err != nil {
+	if err := c.withdraw(ctx, img); err != nil {
 		return errors.Join(err, img.Close())
 	}
 	if err := at("remove the snapshot", img.GetSnapshot(tempSnap).Remove()); err != nil {
@@ -102,11 +102,11 @@ func (c *cluster) undelete(name, id string, err error) error {
 }
 
 // withdraw makes an image no image any more, or leaves it as it was.
-func (c *cluster) withdraw(ctx context.Context, name string, img *rbd.Image) error {
+func (c *cluster) withdraw(ctx context.Context, img *rbd.Image) error {
 	if err := c.unwatched(img); err != nil {
 		return err
 	}
-	if err := c.mark(name).set(img); err != nil {
+	if err := c.mark().set(img); err != nil {
 		return err
 	}
 	snap := img.GetSnapshot(snapName)

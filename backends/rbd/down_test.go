@@ -138,8 +138,8 @@ func TestDown(t *testing.T) {
 		}
 		c.ContinueOSD(t)
 		eventually(t, "the next sweep to remove it", func() bool {
-			_, err := pass(t.Context(), s, s.sweepPool, nil)
-			return err == nil && len(leftovers(t, s)) == 0
+			sweepOnce(t, s, nil)
+			return len(leftovers(t, s)) == 0
 		})
 	})
 	t.Run("monitor killed", func(t *testing.T) {

@@ -3,10 +3,10 @@
 package rbd
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -15,79 +15,123 @@ import (
 	"glancefs/backends"
 )
 
-// lookAgain is how long after a start, that has found RBD images whose
-// writers may live, it looks again. A dead writer's watch lasts 30 s.
+// lookAgain is how long after a look at the pool, that has found RBD images
+// whose writers may live, there is another. A dead writer's watch lasts 30 s.
 const lookAgain = 40 * time.Second
 
-// isOwnName tells whether an RBD image has a name that only ours have.
-func isOwnName(name string) bool { return strings.HasPrefix(name, ownPrefix) }
-
-// removeLeftovers removes what dead writers have left in the pool, until
-// there is nothing that may be somebody's.
-func (s *Store) removeLeftovers() {
+// RemoveLeftovers removes what dead writers have left in the pool; see
+// backends.LeftoverRemover. It goes on until nothing there may be somebody's.
+func (s *Store) RemoveLeftovers(ctx context.Context) {
+	if s.readOnly {
+		return
+	}
+	var unmarked map[string]bool
 	for {
-		var alive bool
-		s.again(func(c *cluster) (err error) {
-			alive, err = s.sweepPool(c)
+		var seen sweep
+		again(ctx, s.log, func() (err error) {
+			seen, err = s.sweep(ctx, unmarked)
 			return err
 		})
-		if !alive {
+		if !seen.alive && len(seen.unmarked) == 0 {
 			return
 		}
+		unmarked = seen.unmarked
 		select {
-		case <-s.life.Done():
+		case <-ctx.Done():
 			return
 		case <-time.After(lookAgain):
 		}
 	}
 }
 
-// sweepPool looks at each RBD image of the pool; alive tells whether one is
-// marked by who may live.
-func (s *Store) sweepPool(c *cluster) (alive bool, err error) {
-	names, err := c.names()
+// sweep is what a look at the pool has found and left.
+type sweep struct {
+	alive    bool            // something that is marked, and its writer may live
+	unmarked map[string]bool // by id, what is about to be marked if its writer lives
+}
+
+// sweep looks at each RBD image of the pool. before is what was not marked at
+// a look before, which is removed if that is still so.
+func (s *Store) sweep(ctx context.Context, before map[string]bool) (sweep, error) {
+	seen := sweep{unmarked: make(map[string]bool)}
+	names, err := pass(ctx, s, (*cluster).names, nil)
 	if err != nil {
-		return false, err
+		return seen, err
 	}
-	type swept struct {
-		alive bool
-		err   error
+	type one struct {
+		alive    bool
+		unmarked string // id
+		err      error
 	}
 	var errs []error
-	for one := range atOnce(s.life, names, func(name string) (one swept) {
-		one.alive, one.err = c.sweep(name)
+	for found := range atOnce(ctx, names, func(name string) (one one) {
+		one.err = s.do(ctx, func(c *cluster) (err error) {
+			one.alive, one.unmarked, err = c.sweepImage(name, before)
+			return err
+		})
 		if errors.Is(one.err, fs.ErrNotExist) {
 			one.err = nil // removed meanwhile
 		}
 		return one
 	}) {
-		alive = alive || one.alive
-		errs = append(errs, one.err)
+		seen.alive = seen.alive || found.alive
+		if found.unmarked != "" {
+			seen.unmarked[found.unmarked] = true
+		}
+		errs = append(errs, found.err)
 	}
-	return alive, errors.Join(errs...)
+	return seen, errors.Join(errs...)
 }
 
-// sweep settles a marked RBD image if who marked it is gone.
-func (c *cluster) sweep(name string) (alive bool, err error) {
+// sweepImage settles a marked RBD image if who marked it is gone.
+func (c *cluster) sweepImage(name string, before map[string]bool) (alive bool, unmarked string, err error) {
 	img, err := rbd.OpenImageReadOnly(c.pool, name, rbd.NoSnapshot)
 	if err = backends.ClassifyErrno(at("open", err)); err != nil && !isOfStore(err) {
-		return false, nil // removed meanwhile, or damaged
+		return false, "", nil // removed meanwhile, or damaged
 	} else if err != nil {
-		return false, err
+		return false, "", err
 	}
 	defer img.Close() // nothing was written
 	m, err := readMark(img)
-	if err != nil || m == nil && !isOwnName(name) {
-		return false, err
+	if err != nil || m == nil && !isNew(img) {
+		return false, "", err
 	}
 	watchers, err := img.ListWatchers()
 	if err != nil {
-		return false, at("look for watchers", err)
+		return false, "", at("look for watchers", err)
 	}
-	if (m == nil || !m.gone()) && len(watchers) > 0 {
-		return true, nil
+	switch {
+	case m == nil && len(watchers) > 0:
+		return false, "", nil
+	case m == nil:
+		id, err := img.GetId()
+		if err != nil || !before[id] {
+			return false, id, at("ask for the id", err)
+		}
+		return false, "", at("remove", rbd.RemoveImage(c.pool, name))
+	case !m.gone() && len(watchers) > 0:
+		return true, "", nil
 	}
-	return false, c.settle(name)
+	return false, "", c.settle(name)
+}
+
+// isNew tells an RBD image as an add has just made it, by its size, and to
+// which nothing was done.
+func isNew(img *rbd.Image) bool {
+	if size, err := img.GetSize(); err != nil || size != firstSize {
+		return false
+	}
+	empty := true
+	err1 := img.DiffIterate(rbd.DiffIterateConfig{
+		Length: firstSize,
+		Callback: func(_, _ uint64, _ int, _ any) int {
+			empty = false
+			return 0
+		},
+	})
+	snaps, err2 := img.GetSnapshotNames()
+	kept, err3 := img.ListMetadata()
+	return errors.Join(err1, err2, err3) == nil && empty && len(snaps) == 0 && len(kept) == 0
 }
 
 // breakLock takes the exclusive lock from the client of a mark, which has no

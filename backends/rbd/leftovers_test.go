@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ceph/go-ceph/rbd"
@@ -91,23 +93,32 @@ func TestKilledWriter(t *testing.T) {
 
 	s := cfg.open(t)
 	ctx := t.Context()
-	alive, err := pass(ctx, s, s.sweepPool, nil)
-	if err != nil || !alive || len(names(t, s)) != 1 {
-		t.Errorf("a sweep while the writer lives: alive %v, %v; the pool has %q", alive, err, names(t, s))
+	if seen := sweepOnce(t, s, nil); !seen.alive || len(names(t, s)) != 1 {
+		t.Errorf("a sweep while the writer lives: %+v; the pool has %q", seen, names(t, s))
 	}
-	_, err = s.Create(ctx, "image")
+	_, err := s.Create(ctx, "image")
 	wantIs(t, "add of what another process is adding", err, os.ErrExist)
 
 	kill()
 	next := cfg.open(t)
-	if err := next.Health(ctx); err != nil {
-		t.Fatal(err)
+	next.RemoveLeftovers(ctx)
+	if left := leftovers(t, next); left != nil {
+		t.Errorf("left in the pool: %q", left)
 	}
-	wantClean(t, next)
 	if left := objects(t, c, cfg.Pool); strings.Contains(left, "rbd_data.") || strings.Contains(left, "rbd_header.") {
 		t.Errorf("left in the pool:\n%s", left)
 	}
 	add(t, next, "image", randomBytes(1000))
+}
+
+// sweepOnce sweeps a pool once.
+func sweepOnce(t testing.TB, s *Store, before map[string]bool) sweep {
+	t.Helper()
+	seen, err := s.sweep(t.Context(), before)
+	if err != nil {
+		t.Errorf("sweep: %v", err)
+	}
+	return seen
 }
 
 // objects lists the RADOS objects of a pool.
@@ -145,18 +156,12 @@ func TestSweep(t *testing.T) {
 	dead.PID = 1 << 22 // the kernel gives no larger pid
 
 	add(t, s, "image", []byte("bytes"))
-	halfImage(t, s, "foreign", func(*rbd.Image) error { return nil })
-	halfImage(t, s, ownPrefix+"unmarked", func(*rbd.Image) error { return nil })
-	halfImage(t, s, ownPrefix+"marked", dead.set)
-	halfNamed := dead
-	halfNamed.Name = "half named"
-	halfImage(t, s, ownPrefix+"half named", func(img *rbd.Image) error {
-		id, err := img.GetId()
-		object := append([]byte{byte(len(id)), 0, 0, 0}, id...)
-		return errors.Join(err, halfNamed.set(img), s.link.current.pool.WriteFull("rbd_id.half named", object))
+	halfImage(t, s, "foreign", func(img *rbd.Image) error { return img.Resize(firstSize + 1) })
+	halfImage(t, s, "unmarked", func(*rbd.Image) error { return nil })
+	halfImage(t, s, "unmarked, written", func(img *rbd.Image) error {
+		_, err := img.WriteAt([]byte("bytes"), 0)
+		return err
 	})
-	halfNamed.Name = "image" // somebody else has got that meanwhile
-	halfImage(t, s, ownPrefix+"late", halfNamed.set)
 	halfImage(t, s, "of another host", elsewhere.set)
 	halfImage(t, s, "of nobody", func(img *rbd.Image) error { return img.SetMetadata(keyMark, "nonsense") })
 	halfImage(t, s, "not published", func(img *rbd.Image) error {
@@ -190,31 +195,28 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	alive, err := pass(t.Context(), s, s.sweepPool, nil)
-	if err != nil || !alive {
-		t.Errorf("sweep: alive %v, %v", alive, err)
+	left := []string{"foreign", "half deleted", "image", "published", "unmarked, written"}
+	seen := sweepOnce(t, s, nil)
+	if !seen.alive || len(seen.unmarked) != 1 {
+		t.Errorf("the first sweep saw %+v", seen)
 	}
-	wantNames(t, s, "foreign", "half deleted", "image", "published", "under way elsewhere")
+	wantNames(t, s, slices.Concat(left[:4], []string{"under way elsewhere", "unmarked"}, left[4:])...)
 	for _, name := range []string{"half deleted", "published"} {
 		wantProtected(t, s, name)
 	}
 	if err := watched.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if alive, err = pass(t.Context(), s, s.sweepPool, nil); err != nil || alive {
-		t.Errorf("sweep after the last watcher has gone: alive %v, %v", alive, err)
+	if seen = sweepOnce(t, s, seen.unmarked); seen.alive || len(seen.unmarked) > 0 {
+		t.Errorf("the second sweep, after the last watcher has gone, saw %+v", seen)
 	}
-	wantNames(t, s, "foreign", "half deleted", "image", "published")
+	wantNames(t, s, left...)
 	wantImage(t, s, "image", []byte("bytes"))
 
-	add(t, s, "half named", []byte("bytes"))
-	if err := s.Delete(t.Context(), "half named"); err != nil {
-		t.Error(err)
-	}
 	_, err = s.Create(t.Context(), "foreign")
 	wantIs(t, "add of a foreign RBD image", err, os.ErrExist)
 	wantIs(t, "delete of a foreign RBD image", s.Delete(t.Context(), "foreign"), os.ErrNotExist)
-	wantNames(t, s, "foreign", "half deleted", "image", "published")
+	wantNames(t, s, left...)
 }
 
 // TestDamaged: an RBD image that can't be opened hides no other, and is left
@@ -248,8 +250,49 @@ func TestDamaged(t *testing.T) {
 	if err != nil || len(listed) != 1 || listed[0] != "image" {
 		t.Errorf("listed: %q, %v", listed, err)
 	}
-	if alive, err := pass(t.Context(), s, s.sweepPool, nil); alive || err != nil {
-		t.Errorf("sweep: %v, %v", alive, err)
+	if seen := sweepOnce(t, s, nil); seen.alive {
+		t.Errorf("sweep: %+v", seen)
 	}
 	wantNames(t, s, "damaged", "image")
+}
+
+// TestRacingCreates: of stores that make an image of one name at once, one can.
+func TestRacingCreates(t *testing.T) {
+	t.Parallel()
+	c := ceph.Start(t)
+	cfg := in(c, newPool(t, c))
+	var stores []*Store
+	for range 4 {
+		stores = append(stores, cfg.open(t))
+		if err := stores[len(stores)-1].Health(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 10 {
+		name := fmt.Sprint("image ", i)
+		errs := make([]error, len(stores))
+		var group sync.WaitGroup
+		for j, s := range stores {
+			group.Go(func() { _, errs[j] = tryAdd(s, name, fmt.Append(nil, j)) })
+		}
+		group.Wait()
+		winner := -1
+		for j, err := range errs {
+			switch {
+			case err == nil && winner >= 0:
+				t.Errorf("%s: %d and %d both won", name, winner, j)
+			case err == nil:
+				winner = j
+			case !errors.Is(err, os.ErrExist):
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if winner < 0 {
+			t.Fatalf("%s: nobody won: %v", name, errs)
+		}
+		wantImage(t, stores[0], name, fmt.Append(nil, winner))
+	}
+	if left := leftovers(t, stores[0]); left != nil {
+		t.Errorf("left in the pool: %q", left)
+	}
 }

@@ -14,9 +14,8 @@ import (
 	"glancefs/backends"
 )
 
-// looks is how many images a listing looks at at once: 16 were 9 times as
-// fast as one, more were no faster.
-const looks = 16
+// looks is how many images are looked at at once: more find no connection.
+const looks = len(Store{}.links)
 
 // List calls fn for each complete image; see backends.Store.
 func (s *Store) List(ctx context.Context, fn func(backends.Image) error) error {
@@ -26,7 +25,6 @@ func (s *Store) List(ctx context.Context, fn func(backends.Image) error) error {
 	if err != nil {
 		return err
 	}
-	names = slices.DeleteFunc(names, isOwnName)
 	for found := range atOnce(ctx, names, func(name string) found {
 		img, err := s.Stat(ctx, name)
 		img.Name = name
@@ -63,15 +61,14 @@ func isOfStore(err error) bool {
 	return false
 }
 
-// names lists the RBD images of the pool that can be images, or are to become
-// one.
+// names lists the RBD images of the pool by whose names images can be.
 func (c *cluster) names() ([]string, error) {
 	names, err := rbd.GetImageNames(c.pool)
 	if err != nil {
 		return nil, at("list the pool "+c.poolName, err)
 	}
 	return slices.DeleteFunc(names, func(name string) bool {
-		return backends.CheckName(name) != nil && !isOwnName(name)
+		return backends.CheckName(name) != nil
 	}), nil
 }
 

@@ -24,7 +24,6 @@ type mark struct {
 	PID  int    `json:"pid"`
 
 	Client uint64 `json:"client"` // the id of its connection
-	Name   string `json:"name"`   // that the RBD image has, or is to get
 }
 
 // ownMark is this process' mark.
@@ -36,9 +35,9 @@ func ownMark() mark {
 }
 
 // mark is this process' mark on this connection.
-func (c *cluster) mark(name string) mark {
+func (c *cluster) mark() mark {
 	m := ownMark()
-	m.Client, m.Name = c.conn.GetInstanceID(), name
+	m.Client = c.conn.GetInstanceID()
 	return m
 }
 

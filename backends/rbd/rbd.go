@@ -9,32 +9,34 @@
 //
 // # Adding
 //
-// An add makes an RBD image by a name of its own, notes in its metadata who
-// is writing it, takes its exclusive lock, and gives it its name, which is
-// refused if there is one. It grows by doubling, and is cut to its size at
-// the end. The snapshot is made by another name, protected, and the record
-// is written; then the snapshot gets its name, which is one atomic step on
-// the image's header: the image is complete.
+// An add makes an RBD image, which is refused if there is one by that name,
+// notes in its metadata who is writing it, and takes its exclusive lock. It
+// grows by doubling, and is cut to its size at the end. The snapshot is made
+// by another name, protected, and the record is written; then the snapshot
+// gets its name, which is one atomic step on the image's header: the image is
+// complete. (To give the RBD image its name would not be: of two clients who
+// rename to one name at once, both succeed.)
 //
 // A delete goes the same way back: the image is marked, and its snapshot
 // loses protection and name before anything is removed.
 //
 // # What a crash leaves
 //
-// The mark of an RBD image names the host, the boot of its kernel and the
-// process. A store removes marked images without the snapshot at its start:
-// at once if host and boot are its own and the process is gone, after it has
-// broken the dead process' lock (Ceph would keep that one's watch for 30 s);
-// otherwise when nobody watches the image any more. A writer that lives
+// The mark of an RBD image names the host, the boot of its kernel, the process
+// and its client. A mount removes marked images without the snapshot when it
+// starts: at once if host and boot are its own and the process is gone, after
+// it has broken the dead client's lock (Ceph would keep that one's watch for
+// 30 s); otherwise when nobody watches the image any more. A writer that lives
 // always watches. A marked image with the snapshot is complete: it loses the
-// mark.
+// mark. What was made and not marked yet is known by its odd size, and is
+// removed if nobody watches it and it is not marked some time later.
 //
 // # A cluster that is down
 //
 // A store connects when it is first used, keeps the connection, and lets
-// librados find the cluster again. librados ends each request after
-// request_timeout, so no call hangs longer. Calls go through a gate, so that
-// their callers can go before.
+// librados find the cluster again; only after a request that took too long it
+// makes another. librados ends each request after request_timeout, so no call
+// hangs longer. Calls go through a gate, so that their callers can go before.
 package rbd
 
 import (

@@ -82,7 +82,9 @@ func (s *Store) enterSource(src *source) (*opened, error) {
 	if o := s.sources.enter(src); o != nil {
 		return o, nil
 	}
-	c, err := s.enter()
+	l := s.take()
+	defer l.opening.Unlock()
+	c, err := l.enter()
 	if err != nil {
 		return nil, err
 	}

@@ -39,10 +39,13 @@ func newOpened(c *cluster, img *rbd.Image) *opened {
 	return &opened{cluster: c, image: img}
 }
 
-// end closes an RBD image that nobody reads any more.
+// end closes an RBD image that nobody reads any more, behind the caller, who
+// may be using the connection.
 func (o *opened) end() {
-	o.image.Close() // nothing was written
-	o.cluster.leave()
+	o.cluster.link.ending.Go(func() {
+		_ = o.cluster.exclusively(o.image.Close) // nothing was written
+		o.cluster.leave()
+	})
 }
 
 // add adds a reader to src, or to what the readers of its incarnation share

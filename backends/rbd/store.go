@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ceph/go-ceph/rados"
@@ -28,14 +29,14 @@ type Store struct {
 	opts     *options
 	readOnly bool
 	log      *logrus.Entry
-	link     *link
+	links    [4]*link // as many calls open RBD images at once; see link.opening
+	next     atomic.Uint32
 	gate     *backends.Gate
 	sources  sources
 
-	life  context.Context // of what goes on behind the calls
-	end   context.CancelFunc
-	work  sync.WaitGroup
-	sweep sync.Once // at the first connection
+	life context.Context // of what goes on behind the calls
+	end  context.CancelFunc
+	work sync.WaitGroup
 }
 
 var (
@@ -45,6 +46,8 @@ var (
 	_ backends.Recorder     = (*Store)(nil)
 	_ backends.SpaceTeller  = (*Store)(nil)
 	_ backends.HealthTeller = (*Store)(nil)
+
+	_ backends.LeftoverRemover = (*Store)(nil)
 )
 
 // threads is how many librbd calls of a store run at once. Each is bounded
@@ -61,19 +64,23 @@ func open(_ context.Context, in backends.Opening) (backends.Store, error) {
 		gate:     backends.NewGate(threads),
 		sources:  sources{all: make(map[string]*source)},
 	}
-	s.link = newLink(opts, in, s.sources.close)
+	for i := range s.links {
+		s.links[i] = newLink(opts, in, s.sources.close)
+	}
 	s.life, s.end = context.WithCancel(context.Background())
-	if err := s.link.check(); err != nil {
+	if err := s.links[0].check(); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// pass runs a call on the cluster in the store's gate; see backends.Pass.
-// The connection stays while it runs.
+// pass runs a call on the cluster in the store's gate; see backends.Pass. It
+// has a connection for itself, but for images that are open already.
 func pass[T any](ctx context.Context, s *Store, fn func(*cluster) (T, error), late func(T)) (T, error) {
 	return backends.Pass(ctx, s.gate, func() (none T, err error) {
-		c, err := s.enter()
+		l := s.take()
+		defer l.opening.Unlock()
+		c, err := l.enter()
 		if err != nil {
 			return none, err
 		}
@@ -83,20 +90,22 @@ func pass[T any](ctx context.Context, s *Store, fn func(*cluster) (T, error), la
 	}, late)
 }
 
+// take returns a link, the first that is free, to be unlocked.
+func (s *Store) take() *link {
+	for _, l := range s.links {
+		if l.opening.TryLock() {
+			return l
+		}
+	}
+	l := s.links[s.next.Add(1)%uint32(len(s.links))]
+	l.opening.Lock()
+	return l
+}
+
 // do is pass for a call without a result.
 func (s *Store) do(ctx context.Context, fn func(*cluster) error) error {
 	_, err := pass(ctx, s, func(c *cluster) (struct{}, error) { return struct{}{}, fn(c) }, nil)
 	return err
-}
-
-// enter returns the connection; leave gives it back. The first one has what
-// a crash left in the pool removed.
-func (s *Store) enter() (*cluster, error) {
-	c, err := s.link.enter()
-	if err == nil && !s.readOnly {
-		s.sweep.Do(func() { s.work.Go(s.removeLeftovers) })
-	}
-	return c, err
 }
 
 // Health tells whether the pool answers; see backends.HealthTeller.
@@ -146,7 +155,9 @@ func (s *Store) Close() error {
 	go func() {
 		defer close(done)
 		s.work.Wait()
-		s.link.close()
+		for _, l := range s.links {
+			l.close()
+		}
 	}()
 	wait := time.NewTimer(closeWait)
 	defer wait.Stop()

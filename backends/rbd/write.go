@@ -41,7 +41,7 @@ type writer struct {
 	cluster *cluster
 	image   *rbd.Image // nil: not open yet
 	id      string
-	current string // the RBD image's name; "": there is none
+	made    bool // there is an RBD image, perhaps
 
 	size  int64  // of the RBD image
 	next  int64  // bytes that came

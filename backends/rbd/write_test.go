@@ -166,7 +166,7 @@ func TestUnderWay(t *testing.T) {
 	}
 	var m mark
 	kept := c.Run(t, "rbd", "image-meta", "get", s.opts.Pool+"/image", keyMark)
-	if err := json.Unmarshal([]byte(kept), &m); err != nil || m != s.link.current.mark("image") || m.gone() {
+	if err := json.Unmarshal([]byte(kept), &m); err != nil || m != w.(*writer).cluster.mark() || m.gone() {
 		t.Errorf("the mark is %s (%v)", kept, err)
 	}
 	if err := w.Abort(t.Context()); err != nil {
@@ -204,8 +204,11 @@ func TestReaders(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if len(s.sources.all) != 0 || s.link.current.users != 0 {
-		t.Errorf("after the last reader %d RBD images are open, and the connection has %d users", len(s.sources.all), s.link.current.users)
+	for i, l := range s.links {
+		l.ending.Wait()
+		if len(s.sources.all) != 0 || l.current != nil && l.current.users != 0 {
+			t.Errorf("after the last reader %d RBD images are open, and connection %d has users", len(s.sources.all), i)
+		}
 	}
 }
 
@@ -221,7 +224,7 @@ func TestReconnects(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	old := s.link.current
+	old := s.links[0].current
 	address := c.Run(t, "rbd", "status", s.opts.Pool+"/image") // nobody watches
 	if strings.Contains(address, "watcher=") {
 		t.Fatal(address)
@@ -233,8 +236,8 @@ func TestReconnects(t *testing.T) {
 			t.Errorf("read over the next connection: %d bytes, %v", n, err)
 		}
 	}
-	s.link.ending.Wait()
-	if !old.ended || s.link.current == old {
+	s.links[0].ending.Wait()
+	if !old.ended || s.links[0].current == old {
 		t.Error("the old connection is still there")
 	}
 }
