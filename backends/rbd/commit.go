@@ -47,6 +47,10 @@ func (w *writer) Commit(ctx context.Context, r backends.Record) (backends.Image,
 		}
 		return backends.Image{}, fmt.Errorf("%w: naming the snapshot: %w", backends.ErrUnknown, err)
 	}
+	select { // closed, too: who deletes it now must not find it open
+	case <-w.released:
+	case <-ctx.Done():
+	}
 	return backends.Image{
 		Name: w.name, Size: r.Size, Mtime: r.Mtime, Allocated: -1,
 		Incarnation: incarnation(w.id, snap), Record: &r,

@@ -255,7 +255,7 @@ func TestOpensAtOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 4 {
 		group.Go(func() {
-			for range 500 {
+			for range 100 {
 				if _, err := s.Stat(context.Background(), names[i%2]); err != nil {
 					t.Error(err)
 				}
