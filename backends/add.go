@@ -35,8 +35,9 @@ type Add struct {
 	tail   *buffer
 	failed error // what the store answered to a write: nothing more is taken
 
-	mu       sync.Mutex // guards declared and computed
+	mu       sync.Mutex // guards the rest
 	declared declared
+	also     []string // algorithms to compute for a later Expect
 	computed []string // the algorithms of the stream; nil: not started
 }
 
@@ -77,8 +78,21 @@ func (a *Add) Declare(key, value string) (known bool, err error) {
 	return known, a.in.fail("declare", a.name, err)
 }
 
+// Also says, before the first byte, that the digest in algo is to be computed
+// too: the image may turn out to be one whose digest is known in that
+// algorithm (Expect). One that glancefs does not know is left out.
+func (a *Add) Also(algo string) {
+	if digest.Check(algo) != nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.also = append(a.also, algo)
+}
+
 // Expect says that the image must be the same as another one, whose record
-// is r; what names it in the error. A digest that is "" is not checked. It
+// is r; what names it in the error. A digest that is "" is not checked, and
+// one in an algorithm that the store does not compute only after Also. It
 // adds to what Declare says.
 func (a *Add) Expect(what string, r Record) error {
 	a.mu.Lock()
@@ -140,7 +154,7 @@ func (a *Add) start() error {
 	if a.computed != nil {
 		return nil
 	}
-	algos := []string{"md5", a.algo}
+	algos := append([]string{"md5", a.algo}, a.also...)
 	if algo := a.declared.signature.Algo(); algo != "" {
 		algos = append(algos, algo)
 	}

@@ -98,6 +98,38 @@ func TestCopyChecksDigests(t *testing.T) {
 	}
 }
 
+// TestCopyChecksForeignDigest: also one in an algorithm that the target's
+// store does not compute.
+func TestCopyChecksForeignDigest(t *testing.T) {
+	m := mount(t, "")
+	const half = 500
+	data := strings.Repeat("g", 2*half)
+	m.put("one", "image", data)
+	copied := filepath.Join(m.two, "copy")
+	for _, test := range []struct {
+		recorded string
+		want     error
+	}{{data, nil}, {"other", unix.EBADMSG}} {
+		m.record("one", "image", test.recorded)
+		in := m.open(filepath.Join(m.one, "image"), unix.O_RDONLY)
+		out := m.create(copied)
+		m.wantErr("copy_file_range", copyRange(in, out, 0, half), 0)
+		m.wantErr("copy_file_range", copyRange(in, out, half, half), 0)
+		m.close(in)
+		if err := unix.Close(out); err != test.want {
+			t.Errorf("close: %v, want %v", err, test.want)
+		}
+		if test.want != nil {
+			m.wantGone(copied)
+			continue
+		}
+		if got := m.xattr(copied, "user.glance.hashing_algo"); got != "sha512" {
+			t.Errorf("the copy has the algorithm %s", got)
+		}
+		m.wantErr("unlink", unix.Unlink(copied), 0)
+	}
+}
+
 // TestCopyRefuses what is no copy from an image to one under way.
 func TestCopyRefuses(t *testing.T) {
 	m := mount(t, "")

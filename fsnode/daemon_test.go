@@ -2,6 +2,7 @@ package fsnode
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -292,6 +293,18 @@ func (d *daemon) Corrupt(img Image, _ *none) error {
 	}
 	s.Replace(img.Name, img.Data, have.Mtime)
 	return nil
+}
+
+func (d *daemon) Record(img Image, _ *none) error {
+	s, ctx := d.store(img.Store), context.Background()
+	have, err := s.Stat(ctx, img.Name)
+	if err != nil {
+		return err
+	}
+	record := *have.Record
+	record.Multihash = fmt.Sprintf("%x", sha256.Sum256(img.Data))
+	record.HashingAlgo = "sha256"
+	return s.KeepRecord(ctx, have, record)
 }
 
 func (d *daemon) Holding(store string, h *Holding) error {

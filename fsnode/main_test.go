@@ -194,6 +194,12 @@ func (m *mounted) corrupt(store, name, data string) {
 	m.call("Corrupt", Image{Call{store, "", name}, []byte(data)}, nil)
 }
 
+// record says that an image is one with the sha256 of data; its md5 stays.
+func (m *mounted) record(store, name, data string) {
+	m.Helper()
+	m.call("Record", Image{Call{store, "", name}, []byte(data)}, nil)
+}
+
 // holding tells what a store has: its images, and the adds under way.
 func (m *mounted) holding(store string) Holding {
 	m.Helper()

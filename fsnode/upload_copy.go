@@ -64,13 +64,18 @@ type wholeCopy struct {
 	broken bool            // it is no whole copy
 }
 
-// begin notes that bytes of an image are copied from off to the end of u.
+// begin notes that bytes of an image are copied from off to the end of u. From
+// the first byte on u computes the image's digest, too: it may be in another
+// algorithm than that of u's store.
 func (c *wholeCopy) begin(ctx context.Context, u *upload, h *readHandle, off int64) {
 	switch {
 	case c.broken:
 	case c.of == nil && off == 0 && u.add.Size() == 0:
 		img := h.withRecord(ctx)
 		c.of = &img
+		if img.Record != nil {
+			u.add.Also(img.Record.HashingAlgo)
+		}
 	case c.of == nil, c.of.Incarnation != h.image.Image().Incarnation, off != c.next, off != u.add.Size():
 		c.broken = true
 	}

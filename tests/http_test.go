@@ -208,6 +208,36 @@ func TestHTTPCopy(t *testing.T) {
 	m.log.want(t, `"image":"a.img".*is not what it was declared|is not what it was declared.*"image":"a.img"`)
 }
 
+// TestHTTPCopyAlgorithms: a copy is compared with the published digest whatever
+// its algorithm and that of the target store.
+func TestHTTPCopyAlgorithms(t *testing.T) {
+	t.Parallel()
+	m := newWebMount(t)
+	m.wantSh(t, `setfattr -n user.glance.hashing_algo -v sha256 slow`) // and fast has sha512
+	data := random('s', 3<<20)
+	publish := func(name, algo, digest string) {
+		m.server.Write(t, name, data)
+		m.server.Write(t, name+"."+algo, []byte(digest+"  "+name+"\n"))
+	}
+	for algo, digest := range map[string]func([]byte) string{"sha512": sha512Hex, "sha256": sha256Hex, "md5": md5Hex} {
+		publish("good-"+algo, algo, digest(data))
+		publish("bad-"+algo, algo, digest(data[1:]))
+		for _, source := range []string{"web", "cached", "stream"} {
+			for _, target := range []string{"fast", "slow"} {
+				for _, command := range []string{"cp %s %s", "cat %s > %s"} {
+					good, bad := fmt.Sprintf(command, source+"/good-"+algo, target+"/x"), fmt.Sprintf(command, source+"/bad-"+algo, target+"/x")
+					m.wantSh(t, good+" && cmp "+target+"/x "+source+"/good-"+algo+" && rm "+target+"/x")
+					if out, status := m.sh(t, bad); status == 0 {
+						t.Errorf("%s: exit status 0, wrote %q", bad, out)
+					}
+					wantNoImage(t, m.dir+"/"+target+"/x")
+				}
+			}
+		}
+	}
+	m.log.allow(`is not what it was declared`)
+}
+
 // TestHTTPDown: a server that is gone is an error at once, and one that is
 // back works, without a remount.
 func TestHTTPDown(t *testing.T) {
