@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"glancefs/backends"
 	"glancefs/backends/memory"
 )
@@ -76,4 +78,48 @@ func TestFindElsewhere(t *testing.T) {
 	wantIs(t, err, fs.ErrNotExist)
 	_, _, err = set.Find(t.Context(), "memory://other/%zz", "wide")
 	wantIs(t, err, backends.ErrInvalid)
+}
+
+// TestFindElsewhereOnce: what no store has a name for is asked for through
+// one store only, and what several say alike is said once.
+func TestFindElsewhereOnce(t *testing.T) {
+	other := memory.New("other", 0)
+	var asked []string
+	set := mustOpen(t, configure(t, "", "plain:memory", "first:memory", "second:memory"), driver(func(o backends.Opening) (backends.Store, error) {
+		store := told{memory.New(o.Name, 0), func() { asked = append(asked, o.Name) }}
+		if o.Name == "plain" {
+			return store, nil
+		}
+		return wide{store, told{other, func() { asked = append(asked, "other by "+o.Name) }}}, nil
+	}))
+	for _, test := range []struct {
+		uri, store string
+		asked      []string
+		want       string
+	}{
+		{"memory://other/x", "", []string{"other by first"}, "find: store first: memory://other/x: file does not exist"},
+		{"memory://other/x", "second", []string{"other by second"}, "find: store second: memory://other/x: file does not exist"},
+		{"memory://second/x", "", []string{"second"}, "stat second/x: file does not exist"},
+		{"memory://%zz/x", "", nil, "find: store plain: invalid argument: the location must be memory://STORE/NAME"},
+	} {
+		asked = nil
+		_, _, err := set.Find(t.Context(), test.uri, test.store)
+		if err == nil || err.Error() != test.want {
+			t.Errorf("%s: error %v, want %s", test.uri, err, test.want)
+		}
+		if diff := cmp.Diff(test.asked, asked); diff != "" {
+			t.Errorf("%s: asked (-want +got):\n%s", test.uri, diff)
+		}
+	}
+}
+
+// told is a store that tells of every Stat.
+type told struct {
+	backends.Store
+	tell func()
+}
+
+func (s told) Stat(ctx context.Context, name string) (backends.Image, error) {
+	s.tell()
+	return s.Store.Stat(ctx, name)
 }
