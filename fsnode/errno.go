@@ -78,7 +78,7 @@ func (t *tree) fail(err error) syscall.Errno {
 func (t *tree) logError(err error, no syscall.Errno) {
 	level := logrus.WarnLevel
 	switch no {
-	case unix.ENOENT, unix.EEXIST, unix.ENODATA, unix.EINTR, unix.EINVAL, unix.EOPNOTSUPP:
+	case unix.ENOENT, unix.EEXIST, unix.ENODATA, unix.EINTR, unix.EINVAL, unix.EOPNOTSUPP, unix.ESTALE:
 		level = logrus.DebugLevel
 	}
 	entry := t.log.WithField("errno", unix.ErrnoName(no))

@@ -2,6 +2,7 @@ package fsnode
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -59,9 +60,32 @@ func TestReplaced(t *testing.T) {
 		t.Errorf("fstat of the first image: inode %d, %d links, %v", st.Ino, st.Nlink, err)
 	}
 	_, err := unix.Fgetxattr(fd, "user.glance.checksum", make([]byte, 100))
-	m.wantErr("fgetxattr of the first image", err, unix.ENOENT)
+	m.wantErr("fgetxattr of the first image", err, unix.ESTALE)
 	m.close(fd)
 	m.close(another)
+}
+
+// TestReplacedAtOnce: a path means what is there now, though the kernel may
+// still take it for the image before.
+func TestReplacedAtOnce(t *testing.T) {
+	m := mount(t, "")
+	path := filepath.Join(m.one, "image")
+	for i := range 20 {
+		content := strings.Repeat("x", i+1)
+		m.put("one", "image", content)
+		switch i % 4 { // what asks the daemon first
+		case 0:
+			m.inode(path)
+		case 1:
+			m.wantContent(path, content)
+		case 2:
+			if got := m.xattr(path, "user.glance.checksum"); got != md5Of(content) {
+				t.Errorf("checksum %s", got)
+			}
+		case 3:
+			m.wantErr("utimens", unix.UtimesNano(path, []unix.Timespec{{Sec: 1}, {Sec: 1}}), 0)
+		}
+	}
 }
 
 // TestSameName: the same name in two stores.

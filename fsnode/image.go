@@ -45,8 +45,14 @@ func (n *imageNode) name() string {
 	return name
 }
 
-// stat asks the store for this incarnation; iofs.ErrNotExist if it is gone,
-// and another has its name or none.
+// errReplaced is the error of an image whose name means another one now.
+// ESTALE makes the kernel look the name up again, and do the same to that one:
+// for up to a second (validFor) it takes the name for the image before. Who
+// has only a descriptor gets it as it is.
+var errReplaced = refusal{unix.ESTALE, "another image has its name now"}
+
+// stat asks the store for this incarnation: errReplaced, or iofs.ErrNotExist
+// if there is none of its name.
 func (n *imageNode) stat(ctx context.Context) (backends.Image, error) {
 	name := n.name()
 	if name == "" {
@@ -54,7 +60,7 @@ func (n *imageNode) stat(ctx context.Context) (backends.Image, error) {
 	}
 	img, err := n.store.in.Stat(ctx, name)
 	if err == nil && img.Incarnation != n.incarnation {
-		return backends.Image{}, iofs.ErrNotExist
+		return backends.Image{}, errReplaced
 	}
 	return img, err
 }
@@ -66,7 +72,7 @@ func (n *imageNode) Getattr(ctx context.Context, fh fs.FileHandle, out *fuse.Att
 	ctx, stop := n.store.request(ctx)
 	defer stop()
 	img, err := n.stat(ctx)
-	if h, open := fh.(*readHandle); open && errors.Is(err, iofs.ErrNotExist) {
+	if h, open := fh.(*readHandle); open && (errors.Is(err, iofs.ErrNotExist) || errors.Is(err, errReplaced)) {
 		n.store.fillImage(&out.Attr, h.image.Image())
 		out.Nlink = 0
 		return 0
@@ -116,8 +122,8 @@ func (n *imageNode) Allocate(context.Context, fs.FileHandle, uint64, uint64, uin
 
 // Open opens the image for reading. Creating it again is EEXIST; opening it
 // to change it EACCES, so that losetup and mount -o loop fall back to
-// reading. ESTALE makes the kernel look the name up again. The close of a
-// reader has nothing to tell: no FLUSH.
+// reading. ESTALE as for errReplaced. The close of a reader has nothing to
+// tell: no FLUSH.
 func (n *imageNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
 	switch {
 	case flags&unix.O_TRUNC != 0:

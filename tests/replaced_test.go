@@ -144,6 +144,20 @@ func TestReplacedInDatadir(t *testing.T) {
 	}
 }
 
+// TestReplacedSeenAtOnce: while the kernel still takes a name for the image
+// before, tools get the one that another process has put there.
+func TestReplacedSeenAtOnce(t *testing.T) {
+	t.Parallel()
+	m := bothReadPaths(t)
+	for store, datadir := range map[string]string{"fast": m.fastData, "slow": m.slowData} {
+		for i := range 6 {
+			m.source(t, "new", random(byte(i), 1000+i))
+			m.wantSh(t, fmt.Sprintf(`D=%s; cp $S/new $D/.tmp && mv $D/.tmp $D/x && stat %[2]s/x && cp %[2]s/x $S/copy && cmp $S/copy $S/new
+				cp $S/new $D/.tmp && mv $D/.tmp $D/x && cp -p %[2]s/x $S/copy && cat %[2]s/x | cmp - $S/new && md5sum < %[2]s/x`, datadir, store))
+		}
+	}
+}
+
 // TestIdentityAcrossStores: the first file of each of two tmpfs has the same
 // inode number.
 func TestIdentityAcrossStores(t *testing.T) {
