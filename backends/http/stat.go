@@ -1,7 +1,6 @@
 package http
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +18,7 @@ import (
 type facts struct {
 	url      *url.URL // where it is, after redirects
 	size     int64    // bytes
-	etag     string   // "" unless it is a strong one
+	etag     string   // as it came
 	modified string   // Last-Modified, as it came
 	ranges   bool     // the server says that it answers ranges
 }
@@ -73,11 +72,9 @@ func factsOf(resp *http.Response) (facts, error) {
 	f := facts{
 		url:      resp.Request.URL,
 		size:     resp.ContentLength,
+		etag:     resp.Header.Get("ETag"),
 		modified: resp.Header.Get("Last-Modified"),
 		ranges:   strings.EqualFold(resp.Header.Get("Accept-Ranges"), "bytes"),
-	}
-	if etag := resp.Header.Get("ETag"); !strings.HasPrefix(etag, "W/") {
-		f.etag = etag
 	}
 	if strings.HasSuffix(f.url.Path, "/") { // a server sends NAME to NAME/
 		return f, notHere("it is a directory")
@@ -137,7 +134,7 @@ func (f *facts) image(name string) backends.Image {
 // what the facts are of.
 func (f *facts) unchanged() http.Header {
 	switch {
-	case f.etag != "":
+	case f.isStrong():
 		return http.Header{"If-Match": {f.etag}}
 	case f.modified != "":
 		return http.Header{"If-Unmodified-Since": {f.modified}}
@@ -163,18 +160,27 @@ func (f *facts) check(resp *http.Response) error {
 	return nil
 }
 
-// sameVersion compares what both tell, the ETag before Last-Modified.
+// sameVersion compares what both tell, the ETag before Last-Modified. Of weak
+// ETags another one is another image, but the same may be of several.
 func (f *facts) sameVersion(now facts) bool {
-	switch {
-	case f.etag != "" && now.etag != "":
-		return f.etag == now.etag
-	case f.modified != "" && now.modified != "":
-		return f.modified == now.modified
+	if f.etag != "" && now.etag != "" {
+		switch {
+		case strings.TrimPrefix(f.etag, "W/") != strings.TrimPrefix(now.etag, "W/"):
+			return false
+		case f.isStrong() && now.isStrong():
+			return true
+		}
 	}
-	return true
+	return f.modified == "" || now.modified == "" || f.modified == now.modified
 }
+
+// isStrong tells whether the ETag is one that no other content has.
+func (f *facts) isStrong() bool { return f.etag != "" && !strings.HasPrefix(f.etag, "W/") }
 
 // version is what changes when an image is replaced.
 func (f *facts) version() string {
-	return fmt.Sprintf("%s %d", cmp.Or(f.etag, f.modified), f.size)
+	if f.isStrong() {
+		return fmt.Sprintf("%s %d", f.etag, f.size)
+	}
+	return fmt.Sprintf("%s %d", strings.TrimSpace(f.modified+" "+f.etag), f.size)
 }

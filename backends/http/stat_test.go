@@ -28,7 +28,7 @@ func TestStat(t *testing.T) {
 		{name: "HEAD", manners: manners{etag: `"a"`, modified: day}, size: 1000,
 			want: backends.Image{Size: 1000, Mtime: day, Incarnation: `"a" 1000`}, asked: []string{"HEAD x"}},
 		{name: "weak ETag", manners: manners{etag: `W/"a"`, modified: day}, size: 1000,
-			want: backends.Image{Size: 1000, Mtime: day, Incarnation: lastModified + " 1000"}, asked: []string{"HEAD x"}},
+			want: backends.Image{Size: 1000, Mtime: day, Incarnation: lastModified + ` W/"a" 1000`}, asked: []string{"HEAD x"}},
 		{name: "neither", manners: manners{}, size: 1000,
 			want: backends.Image{Size: 1000, Mtime: time.Unix(0, 0), Incarnation: " 1000"}, asked: []string{"HEAD x"}},
 		{name: "no HEAD", manners: manners{noHead: 405, etag: `"a"`}, size: 1000,
