@@ -25,6 +25,9 @@ import (
 // several stores say alike is said once. No error has the credentials or the
 // query of the URI, which may be a token.
 func (s *Set) Find(ctx context.Context, uri, store string) (in *Instance, name string, err error) {
+	if scheme, rest, ok := strings.Cut(uri, ":"); ok { // RFC 3986: in either case
+		uri = strings.ToLower(scheme) + ":" + rest
+	}
 	stores, err := s.candidates(uri, store)
 	if err != nil {
 		return nil, "", err

@@ -23,12 +23,14 @@ func TestFindPassesOver(t *testing.T) {
 	}))
 	good, _ := set.Get("good")
 	put(t, good, "x", nil)
-	in, name, err := set.Find(t.Context(), "memory://good/x", "")
-	if err != nil || in != good || name != "x" {
-		t.Errorf("found %q, %v", name, err)
+	for _, uri := range []string{"memory://good/x", "Memory://good/x"} {
+		in, name, err := set.Find(t.Context(), uri, "")
+		if err != nil || in != good || name != "x" {
+			t.Errorf("%s: found %q, %v", uri, name, err)
+		}
 	}
 	// It may be in the store that can't be asked.
-	_, _, err = set.Find(t.Context(), "memory://good/none", "")
+	_, _, err := set.Find(t.Context(), "memory://good/none", "")
 	wantIs(t, err, backends.ErrMisconfigured)
 	_, _, err = set.Find(t.Context(), "memory://good/none", "good")
 	wantIs(t, err, fs.ErrNotExist)

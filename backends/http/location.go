@@ -72,11 +72,12 @@ func (s *Store) Name(_ context.Context, location string) (string, error) {
 }
 
 // parseURI parses a URI by glance_store's grammar:
-// http[s]://[user:password@]host[:port]/path[?query]; a fragment is dropped.
+// http[s]://[user:password@]host[:port]/path[?query], and HTTP:// as well (RFC
+// 3986); a fragment is dropped.
 // Its errors do not repeat the URI, which may have a password.
 func parseURI(text string) (*url.URL, error) {
 	scheme, rest, ok := strings.Cut(text, "://")
-	if !ok || !slices.Contains(schemes, scheme) {
+	if !ok || !slices.Contains(schemes, strings.ToLower(scheme)) {
 		return nil, errors.New("the URI must begin with http:// or https://")
 	}
 	authority := rest

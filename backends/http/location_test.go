@@ -48,6 +48,7 @@ func TestName(t *testing.T) {
 	for uri, want := range map[string]string{
 		"http://host/images/linux/x":                "x",
 		"http://HOST:80/images/linux/x":             "x",
+		"HTTP://host/images/linux/x":                "x",
 		"http://other:pw@host/images/linux/x":       "x",
 		"http://host/images/./linux//x#fragment":    "x",
 		"http://host/a/../images/%6cinux/%78":       "x",
@@ -70,7 +71,6 @@ func TestName(t *testing.T) {
 		"https://host:80/images/linux/x":            "not here",
 		"http://host/images/linux/.glancefs-x":      "invalid",
 		"ftp://host/images/linux/x":                 "invalid",
-		"HTTP://host/images/linux/x":                "invalid",
 		"http:/host/images/linux/x":                 "invalid",
 		"http:///images/linux/x":                    "invalid",
 		"http://:80/images/linux/x":                 "invalid",
