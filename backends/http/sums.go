@@ -64,8 +64,18 @@ func (s *Store) record(ctx context.Context, img backends.Image) (*backends.Recor
 }
 
 // published returns an image's digest in one algorithm, "" if none is
-// published.
+// published. Where something else is published as its digest, that is an
+// error: the image was meant to have one.
 func (s *Store) published(ctx context.Context, name, algo string) (string, error) {
+	digest, err := s.find(ctx, name, algo)
+	if digest == noDigest {
+		return "", fmt.Errorf("what is published as the %s digest of %s is none", algo, name)
+	}
+	return digest, err
+}
+
+// find is published; it returns noDigest for something else.
+func (s *Store) find(ctx context.Context, name, algo string) (string, error) {
 	all := algo + "sums"
 	for _, file := range []string{strings.ToUpper(all), all} {
 		sums, err := s.sums.get(ctx, s, file, algo)

@@ -40,7 +40,10 @@ func TestParseSums(t *testing.T) {
 		{"bare", a + "\n", map[string]string{"": a}},
 		{"this directory", a + "  ./x\n" + b + "  sub/y", map[string]string{"x": a, "sub/y": b}},
 		{"signed", "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n" + a + "  x\n-----BEGIN PGP SIGNATURE-----\n\niQIz\n", map[string]string{"x": a}},
-		{"other lengths", a[1:] + "  x\n" + a + "b  y\n" + hexOf("md5", "d") + "  z", nil},
+		{"other lengths", a[1:] + "  x\n" + a + "b  y\n" + hexOf("md5", "d") + "  z", map[string]string{"x": noDigest, "y": noDigest, "z": noDigest}},
+		{"other lengths, bare", a[1:] + "\n", nil},
+		{"no digests", "oops  x\nSHA256 (y) = \n", map[string]string{"x": noDigest, "y": noDigest}},
+		{"with and without", "oops  x\n" + a + "  x\noops  x\n", map[string]string{"x": a}},
 		{"a page", "<!DOCTYPE html><html><body>Not here</body></html>", nil},
 		{"twice", a + "  x\n" + b + "  x", map[string]string{"x": b}},
 	} {
@@ -156,6 +159,36 @@ func TestSumsFail(t *testing.T) {
 			d.mu.Unlock()
 			if _, err := s.Stat(t.Context(), "x"); err != nil {
 				t.Errorf("%s is gone: %v", name, err)
+			}
+		})
+	}
+}
+
+// TestSumsGarbage: what is published as an image's digest and is none is an
+// error of that image, and of no other; garbage that does not name it is
+// nothing.
+func TestSumsGarbage(t *testing.T) {
+	a := hexOf("sha256", "a")
+	for _, test := range []struct {
+		name, text string
+		ok         bool
+	}{
+		{"SHA256SUMS", "oops  x\n" + a + "  y\n", false},
+		{"SHA256SUMS", a[1:] + " *x\n", false},
+		{"SHA256SUMS", "SHA256 (x) = none\n", false},
+		{"x.sha256", a[2:] + "  x\n", false},
+		{"x.sha256", "oops\n", true},
+		{"SHA256SUMS", "<html><a href=x>x</a></html>\noops  z\n", true},
+		{"SHA256SUMS", "SHA512 (x) = none\n", true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s, _ := newWeb(t, (&directory{files: map[string]string{test.name: test.text}}).ServeHTTP)
+			img, err := s.Stat(t.Context(), "x")
+			if (err == nil) != test.ok || !test.ok && !strings.Contains(err.Error(), "sha256 digest of x") || img.Record != nil {
+				t.Errorf("%s with %q: %+v, %v", test.name, test.text, img, err)
+			}
+			if _, err := s.Stat(t.Context(), "y"); err != nil {
+				t.Errorf("another image: %v", err)
 			}
 		})
 	}
