@@ -10,6 +10,7 @@ run_packages   := attr fuse3
 test_packages  := $(run_packages) acl ceph-base ceph-common ceph-mgr ceph-mon ceph-osd curl dash e2fsprogs mount \
                   nginx-light openssl procps psmisc python3 python3-cursive python3-glance-store python3-oslo.config \
                   python3-rados python3-rbd qemu-utils rsync tar tinyproxy util-linux xz-utils
+bench_packages := $(test_packages) fio httpdirfs rbd-fuse rclone
 
 # install PACKAGES: installs those that are missing. On a system without apt
 # it says so and goes on: they may be there under other names.
@@ -70,7 +71,7 @@ stop: ## unmount ./mnt
 .PHONY: test
 test: go buildtools testtools ## install what the tests need, and run them all
 	go vet ./...
-	@tags='$(tags)'; set -x; go vet -tags "soak$${tags:+,$$tags}" ./...
+	@tags='$(tags)'; set -x; go vet -tags "soak,bench$${tags:+,$$tags}" ./...
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt would change:" $$files; exit 1; fi
 	go run ./tests/mustrun -list tests/must_run.txt -- \
 		-race -timeout 11m -tags '$(tags)' ./... -- \
@@ -80,9 +81,17 @@ test: go buildtools testtools ## install what the tests need, and run them all
 soak: go testtools ## kill 1,000 writers, and add 4 GiB; takes long
 	tags='$(tags)'; go test -tags "soak$${tags:+,$$tags}" ./tests -run Soak -v -timeout 2h
 
+# QUICK=1: file stores, 256 MiB, in three minutes, and the README stays as it
+# is. GROWTH=1: against size and number.
+.PHONY: bench
+bench: build benchtools ## measure glancefs beside other tools; QUICK=1, GROWTH=1
+	tags='$(tags)'; go test -tags "bench$${tags:+,$$tags}" ./tests/bench -v -count=1 -timeout 6h \
+		-run 'Test$(if $(GROWTH),Growth,Bench)' $(if $(QUICK),-args -quick -out $(CURDIR)/bin)
+	$(if $(QUICK),,go test ./tests/bench -count=1 -update)
+
 # The prerequisites.
 
-.PHONY: go buildtools runtools testtools
+.PHONY: go buildtools runtools testtools benchtools
 go:
 	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26 or newer, and put it in the PATH" >&2; exit 1; }
 
@@ -94,3 +103,6 @@ runtools:
 
 testtools:
 	@$(call install,$(test_packages))
+
+benchtools: # what is missing is not measured, and named
+	@$(call install,$(bench_packages)) || echo "Going on without them"

@@ -51,6 +51,7 @@ http {
 		listen 127.0.0.1:%[3]d ssl http2;
 		ssl_certificate %[1]s/server.pem; ssl_certificate_key %[1]s/server.pem;
 		autoindex on;
+		root %[4]s;
 		location /html/ { alias %[4]s/; }
 		location /json/ { alias %[4]s/; autoindex_format json; }
 		location /xml/ { alias %[4]s/; autoindex_format xml; }
