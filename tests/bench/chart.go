@@ -10,7 +10,7 @@ import (
 // where glancefs is faster and to the left where it is slower, on a
 // logarithmic scale. It is readable on light and on dark paper.
 func (r *Report) Chart() string {
-	c := ratioChart{Middle: 480, Unit: 70}
+	c := ratioChart{Middle: 480, Unit: 70, y: 20}
 	for power := -3; power <= 5; power++ {
 		c.Lines = append(c.Lines, gridLine{c.at(math.Exp2(float64(power))), ratioTick(power)})
 	}

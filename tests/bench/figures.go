@@ -37,7 +37,8 @@ type Report struct {
 type Machine struct {
 	CPU      string
 	Cores    int
-	Memory   int64 // bytes
+	Memory   int64   // bytes
+	Load     float64 // what else it did: the load average of a minute when the run began
 	Kernel   string
 	Disk     string // filesystem of the cold reads
 	Versions map[string]string
@@ -67,7 +68,7 @@ type Work struct {
 
 // A Result is what one tool took. Ratio is its median time divided by that of
 // glancefs: with 2 glancefs is twice as fast. Error is why it is no
-// measurement.
+// measurement: then there are no samples.
 type Result struct {
 	Tool    string
 	Samples []Sample
@@ -108,10 +109,10 @@ func medians(samples []Sample) Sample {
 	return Sample{median(seconds), median(cpu), median(memory)}
 }
 
-// Find returns the result of a tool, nil if there is none that counts.
+// Find returns the result of a tool, nil if it was not measured.
 func (w *Work) Find(tool string) *Result {
 	for i := range w.Results {
-		if r := &w.Results[i]; r.Tool == tool && r.Error == "" {
+		if r := &w.Results[i]; r.Tool == tool && len(r.Samples) > 0 {
 			return r
 		}
 	}
@@ -124,10 +125,11 @@ func (w *Work) Compute() {
 		w.Results[i].Median = medians(w.Results[i].Samples)
 	}
 	ours := w.Find(Glancefs)
+	if ours == nil {
+		return
+	}
 	for i := range w.Results {
-		if r := &w.Results[i]; ours != nil && r.Error == "" && ours.Median.Seconds > 0 {
-			r.Ratio = r.Median.Seconds / ours.Median.Seconds
-		}
+		w.Results[i].Ratio = w.Results[i].Median.Seconds / ours.Median.Seconds
 	}
 }
 

@@ -22,8 +22,8 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-// example is a report with all that a report can have: a tool that failed, one
-// that is missing, and a work without glancefs.
+// example is a report with all that a report can have: tools that failed, also
+// glancefs, and one that is missing.
 func example() *Report {
 	samples := func(seconds ...float64) (all []Sample) {
 		for _, s := range seconds {
@@ -49,7 +49,10 @@ func example() *Report {
 					{Tool: "rclone", Samples: samples(20, 20, 20)},
 				}},
 			}},
-			{Name: "http", Works: []Work{{Name: "read", Results: []Result{{Tool: "curl", Samples: samples(12)}}}}},
+			{Name: "http", Works: []Work{{Name: "read", Results: []Result{
+				{Tool: Glancefs, Error: "exit status 1"},
+				{Tool: "curl", Samples: samples(12)},
+			}}}},
 		},
 	}
 	for _, g := range r.Groups {
@@ -74,8 +77,8 @@ func TestCompute(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if w := example().Groups[1].Works[0]; w.Results[0].Ratio != 0 {
-		t.Errorf("a ratio without glancefs: %v", w.Results[0].Ratio)
+	if w := example().Groups[1].Works[0]; w.Results[1].Ratio != 0 {
+		t.Errorf("a ratio without glancefs: %v", w.Results[1].Ratio)
 	}
 }
 

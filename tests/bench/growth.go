@@ -34,8 +34,7 @@ type NumberPoint struct {
 // Markdown is the tables for the README.
 func (g *Growth) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Made by `%s` on %s: %s, %d cores, %s, Linux %s. File store on tmpfs, sha512; the median of 3.\n\n",
-		g.Command, g.Date, g.Machine.CPU, g.Machine.Cores, bytesText(g.Machine.Memory), g.Machine.Kernel)
+	fmt.Fprintf(&b, "%s. File store on tmpfs, sha512; medians of 3.\n\n", made(g.Command, g.Date, g.Machine))
 	b.WriteString("| image | add | read, warm | memory beside idle: add, read |\n|---|---|---|---|\n")
 	for _, p := range g.Sizes {
 		kind := ""

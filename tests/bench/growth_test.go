@@ -10,7 +10,7 @@ func exampleGrowth() *Growth {
 			{Bytes: 16 << 30, Sparse: true, Add: Sample{Seconds: 30, Memory: 7 << 20}, Read: Sample{Seconds: 3, Memory: 1 << 20}},
 		},
 		Numbers: []NumberPoint{
-			{100, Sample{Seconds: 0.05}, Sample{Seconds: 0.003}},
+			{100, Sample{Seconds: 0.05}, Sample{Seconds: 0.0003}},
 			{100_000, Sample{Seconds: 0.06}, Sample{Seconds: 3, Memory: 90 << 20}},
 		},
 	}

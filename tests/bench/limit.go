@@ -39,7 +39,7 @@ func (r *Report) speed(name string) float64 {
 // is 0 when it is not known.
 func (r *Report) Closeness(w *Work) float64 {
 	ours := w.Find(Glancefs)
-	if ours == nil || ours.Median.Seconds == 0 {
+	if ours == nil {
 		return 0
 	}
 	return r.Limit(w) / ours.Median.Seconds

@@ -27,6 +27,7 @@ func machine(disk string) Machine {
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err == nil {
 		m.Memory = int64(info.Totalram) * int64(info.Unit)
+		m.Load = float64(info.Loads[0]) / (1 << 16) // getloadavg(3)
 	}
 	var name unix.Utsname
 	if err := unix.Uname(&name); err == nil {

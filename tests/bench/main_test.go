@@ -20,10 +20,12 @@ var (
 	quick  = flag.Bool("quick", false, "file stores, 256 MiB and three rounds, glance_store and native only")
 	out    = flag.String("out", ".", "`folder` of the figures")
 	binary = flag.String("binary", "../../bin/glancefs", "the glancefs that is measured")
-	rounds = flag.Int("rounds", 5, "measurements of each")
+	rounds = flag.Int("rounds", defaultRounds, "measurements of each")
 	mib    = flag.Int64("size", 1024, "MiB of a large image")
 	only   = flag.String("only", "", "measure one group only: file, rbd or http")
 )
+
+const defaultRounds = 5
 
 // The working files are on tmpfs, whose speed is the same each time.
 const tmpfs = "/dev/shm"
@@ -72,6 +74,9 @@ func newBench() *bench {
 	b := &bench{disk: os.TempDir(), Report: Report{
 		Command: "make bench", Date: time.Now().UTC().Format(time.DateOnly), Size: *mib << 20, Rounds: *rounds,
 	}}
+	if *rounds != defaultRounds {
+		b.Command += fmt.Sprint(" ROUNDS=", *rounds)
+	}
 	b.Machine = machine(b.disk)
 	return b
 }

@@ -16,22 +16,28 @@ func (r *Report) Markdown() string {
 		g.table(&b)
 	}
 	r.limits(&b)
-	for _, text := range r.Missing {
+	for _, text := range append(r.failed(), r.Missing...) {
 		fmt.Fprintf(&b, "Not measured: %s\n\n", text)
 	}
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
 func (r *Report) about() string {
-	m := r.Machine
 	var versions []string
-	for _, name := range slices.Sorted(maps.Keys(m.Versions)) {
-		versions = append(versions, name+" "+m.Versions[name])
+	for _, name := range slices.Sorted(maps.Keys(r.Machine.Versions)) {
+		versions = append(versions, name+" "+r.Machine.Versions[name])
 	}
-	return fmt.Sprintf("Made by `%s` on %s: %s, %d cores, %s, Linux %s; %s. Medians of %d rounds, the tools in turns. "+
+	return fmt.Sprintf("%s; %s. Medians of %d rounds, the tools in turns. "+
 		"Images are on tmpfs, those read cold on %s; Ceph is one node on the same machine. "+
-		"In brackets the tool's time divided by that of glancefs: more than 1 is slower than glancefs.",
-		r.Command, r.Date, m.CPU, m.Cores, bytesText(m.Memory), m.Kernel, strings.Join(versions, ", "), r.Rounds, m.Disk)
+		"In brackets the tool's time divided by that of glancefs: more than 1 is slower than glancefs. "+
+		"CPU and memory are the daemon's, memory at the peak beside the idle daemon.",
+		made(r.Command, r.Date, r.Machine), strings.Join(versions, ", "), r.Rounds, r.Machine.Disk)
+}
+
+// made says how, when and where figures were made.
+func made(command, date string, m Machine) string {
+	return fmt.Sprintf("Made by `%s` on %s: %s, %d cores (load %.1f when it began), %s, Linux %s",
+		command, date, m.CPU, m.Cores, m.Load, bytesText(m.Memory), m.Kernel)
 }
 
 // table writes one group: a line for each work, a column for each tool.
@@ -82,6 +88,20 @@ func (w *Work) cell(tool string) string {
 		}
 	}
 	return ""
+}
+
+// failed says why results are no measurements.
+func (r *Report) failed() (texts []string) {
+	for _, g := range r.Groups {
+		for _, w := range g.Works {
+			for _, result := range w.Results {
+				if result.Error != "" {
+					texts = append(texts, fmt.Sprintf("%s: %s: %s: %s", g.Name, w.Name, result.Tool, result.Error))
+				}
+			}
+		}
+	}
+	return texts
 }
 
 // limits writes how fast the hashes are, and how close the adds come to what
