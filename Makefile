@@ -82,11 +82,12 @@ soak: go testtools ## kill 1,000 writers, and add 4 GiB; takes long
 	tags='$(tags)'; go test -tags "soak$${tags:+,$$tags}" ./tests -run Soak -v -timeout 2h
 
 # QUICK=1: file stores, 256 MiB, in three minutes, and the README stays as it
-# is. GROWTH=1: against size and number. ROUNDS=N: instead of 5.
+# is. GROWTH=1: against size and number. ROUNDS=N: instead of 5. SIZE=N:
+# MiB instead of 1024.
 .PHONY: bench
 bench: build benchtools ## measure glancefs beside other tools; QUICK=1, GROWTH=1
 	tags='$(tags)'; go test -tags "bench$${tags:+,$$tags}" ./tests/bench -v -count=1 -timeout 6h \
-		-run 'Test$(if $(GROWTH),Growth,Bench)' -args $(if $(QUICK),-quick -out $(CURDIR)/bin) $(if $(ROUNDS),-rounds $(ROUNDS))
+		-run 'Test$(if $(GROWTH),Growth,Bench)' -args $(if $(QUICK),-quick -out $(CURDIR)/bin) $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SIZE),-size $(SIZE))
 	$(if $(QUICK),,go test ./tests/bench -count=1 -run TestReadme -update)
 
 # The prerequisites.

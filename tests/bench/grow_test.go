@@ -14,13 +14,13 @@ import (
 	"glancefs/tests/need"
 )
 
-// growRounds is how often each point is measured.
-const growRounds = 3
-
 // TestGrowth measures time and memory against size and number of images.
 func TestGrowth(t *testing.T) {
 	need.Root(t)
-	g := &Growth{Machine: machine(os.TempDir()), Command: "make bench GROWTH=1", Date: time.Now().UTC().Format(time.DateOnly)}
+	g := &Growth{Machine: machine(os.TempDir()), Command: "make bench GROWTH=1", Date: time.Now().UTC().Format(time.DateOnly), Rounds: *rounds}
+	if *rounds != defaultRounds {
+		g.Command += fmt.Sprint(" ROUNDS=", *rounds)
+	}
 	for _, size := range []int64{1 << 20, 16 << 20, 256 << 20, 1 << 30, 4 << 30, 16 << 30} {
 		t.Run(bytesText(size), func(t *testing.T) { g.Sizes = append(g.Sizes, growSize(t, size)) })
 	}
@@ -70,7 +70,11 @@ func growSize(t *testing.T, size int64) SizePoint {
 		after:  func() error { return wantDigests(dir, "sha512", image) },
 	}
 	read := mounted{"", mount, dir}.reader([]stream{image})
-	point.Add, point.Read = growPoint(t, add), growPoint(t, read)
+	n := *rounds
+	if point.Sparse {
+		n = 1 // it takes minutes
+	}
+	point.Add, point.Read = growPoint(t, add, n), growPoint(t, read, n)
 	return point
 }
 
@@ -104,10 +108,11 @@ func sparseSource(path string, size int64) (source, error) {
 	return s, nil
 }
 
-func growPoint(t *testing.T, u tool) Sample {
+// growPoint is the median of n measurements.
+func growPoint(t *testing.T, u tool, n int) Sample {
 	t.Helper()
 	var samples []Sample
-	for range growRounds {
+	for range n {
 		s, err := u.measure()
 		if err != nil {
 			t.Fatal(err)
@@ -132,12 +137,12 @@ func growNumber(t *testing.T, n int) NumberPoint {
 	}
 	point := NumberPoint{Images: n}
 	var starts, lists []Sample
-	for range growRounds {
+	for range *rounds {
 		t.Run("mounted", func(t *testing.T) {
 			begin := time.Now()
 			mount := grown(t, datadir)
 			starts = append(starts, Sample{Seconds: time.Since(begin).Seconds(), CPU: mount.cpu(), Memory: mount.idle})
-			lists = append(lists, growPoint(t, mounted{"", mount, mount.dir + "/store"}.lister(want)))
+			lists = append(lists, growPoint(t, mounted{"", mount, mount.dir + "/store"}.lister(want), 1))
 		})
 	}
 	point.Start, point.List = medians(starts), medians(lists)

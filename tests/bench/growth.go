@@ -13,6 +13,7 @@ type Growth struct {
 	Machine Machine
 	Command string
 	Date    string
+	Rounds  int // measurements of each, but one of what is sparse
 	Sizes   []SizePoint
 	Numbers []NumberPoint
 }
@@ -34,7 +35,7 @@ type NumberPoint struct {
 // Markdown is the tables for the README.
 func (g *Growth) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s. File store on tmpfs, sha512; medians of 3.\n\n", made(g.Command, g.Date, g.Machine))
+	fmt.Fprintf(&b, "%s. File store on tmpfs, sha512; medians of %d rounds, sparse images once.\n\n", made(g.Command, g.Date, g.Machine), g.Rounds)
 	b.WriteString("| image | add | read, warm | memory beside idle: add, read |\n|---|---|---|---|\n")
 	for _, p := range g.Sizes {
 		kind := ""

@@ -3,7 +3,7 @@ package bench
 func exampleGrowth() *Growth {
 	return &Growth{
 		Machine: Machine{CPU: "a CPU", Cores: 2, Memory: 24 << 30, Kernel: "6.18"},
-		Command: "make bench GROWTH=1", Date: "2030-01-02",
+		Command: "make bench GROWTH=1", Date: "2030-01-02", Rounds: 3,
 		Sizes: []SizePoint{
 			{Bytes: 1 << 20, Add: Sample{Seconds: 0.01, Memory: 5 << 20}, Read: Sample{Seconds: 0.002}},
 			{Bytes: 1 << 30, Add: Sample{Seconds: 2, Memory: 6 << 20}, Read: Sample{Seconds: 0.2}},

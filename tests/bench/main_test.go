@@ -21,11 +21,14 @@ var (
 	out    = flag.String("out", ".", "`folder` of the figures")
 	binary = flag.String("binary", "../../bin/glancefs", "the glancefs that is measured")
 	rounds = flag.Int("rounds", defaultRounds, "measurements of each")
-	mib    = flag.Int64("size", 1024, "MiB of a large image")
+	mib    = flag.Int64("size", defaultMiB, "MiB of a large image")
 	only   = flag.String("only", "", "measure one group only: file, rbd or http")
 )
 
-const defaultRounds = 5
+const (
+	defaultRounds = 5
+	defaultMiB    = 1024
+)
 
 // The working files are on tmpfs, whose speed is the same each time.
 const tmpfs = "/dev/shm"
@@ -76,6 +79,9 @@ func newBench() *bench {
 	}}
 	if *rounds != defaultRounds {
 		b.Command += fmt.Sprint(" ROUNDS=", *rounds)
+	}
+	if *mib != defaultMiB {
+		b.Command += fmt.Sprint(" SIZE=", *mib)
 	}
 	b.Machine = machine(b.disk)
 	return b
