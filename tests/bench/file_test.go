@@ -92,21 +92,6 @@ filesystem_store_datadir = %[2]s/cold
 	return f
 }
 
-// tempDir makes a folder that is removed at the end of the test.
-func tempDir(t *testing.T, parent string) string {
-	t.Helper()
-	dir, err := os.MkdirTemp(parent, "glancefs-bench-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
 // mountRclone mounts a directory with rclone's defaults, but that it looks
 // for new files after a second, as glancefs does.
 func mountRclone(t *testing.T, dir string) *process {

@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 		*mib, *rounds = 256, 3
 	}
 	os.Setenv("LC_ALL", "C")
+	removeWhenKilled()
 	code := m.Run()
 	ceph.Stop()
 	os.Exit(code)
