@@ -38,7 +38,7 @@ type Machine struct {
 	CPU      string
 	Cores    int
 	Memory   int64   // bytes
-	Load     float64 // what else it did: the load average of a minute when the run began
+	Load     float64 // what else it did: the load average of a minute when the run began; 0: not known
 	Kernel   string
 	Disk     string // filesystem of the cold reads
 	Versions map[string]string

@@ -32,7 +32,7 @@ func example() *Report {
 		return all
 	}
 	r := &Report{
-		Machine: Machine{CPU: "a <CPU>", Cores: 2, Memory: 24 << 30, Kernel: "6.18", Disk: "ext4", Versions: map[string]string{"b": "2", "a": "1"}},
+		Machine: Machine{CPU: "a <CPU>", Cores: 2, Load: 1.25, Memory: 24 << 30, Kernel: "6.18", Disk: "ext4", Versions: map[string]string{"b": "2", "a": "1"}},
 		Command: "make bench", Date: "2030-01-02", Rounds: 3, Size: 1 << 30,
 		Missing: []string{"rclone (apt-get install rclone)"},
 		Hashes:  []Hash{{"md5", 0.5 * (1 << 30), 0.25 * (1 << 30)}, {"sha512", 1e9, 1 << 30}},

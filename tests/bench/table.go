@@ -36,8 +36,11 @@ func (r *Report) about() string {
 
 // made says how, when and where figures were made.
 func made(command, date string, m Machine) string {
-	return fmt.Sprintf("Made by `%s` on %s: %s, %d cores (load %.1f when it began), %s, Linux %s",
-		command, date, m.CPU, m.Cores, m.Load, bytesText(m.Memory), m.Kernel)
+	load := ""
+	if m.Load > 0 {
+		load = fmt.Sprintf(" (load %.1f when it began)", m.Load)
+	}
+	return fmt.Sprintf("Made by `%s` on %s: %s, %d cores%s, %s, Linux %s", command, date, m.CPU, m.Cores, load, bytesText(m.Memory), m.Kernel)
 }
 
 // table writes one group: a line for each work, a column for each tool.
