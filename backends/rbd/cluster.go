@@ -52,6 +52,15 @@ func (c *cluster) checkPool(id int64) error {
 	return err
 }
 
+// wantPool is an error if the pool has gone, and the connection with it.
+func (c *cluster) wantPool() error {
+	err := c.checkPool(c.pool.GetPoolID())
+	if err != nil {
+		c.retire()
+	}
+	return err
+}
+
 // exclusively runs what opens or closes RBD images; see link.opening.
 func (c *cluster) exclusively(fn func() error) error {
 	c.link.opening.Lock()
@@ -105,8 +114,7 @@ func (c *cluster) endIfUnused() {
 func (c *cluster) classify(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOENT):
-		if missing := c.checkPool(c.pool.GetPoolID()); missing != nil {
-			c.retire()
+		if missing := c.wantPool(); missing != nil {
 			return missing
 		}
 	case errors.Is(err, syscall.ETIMEDOUT), errors.Is(err, syscall.ESHUTDOWN):

@@ -164,10 +164,15 @@ func TestDown(t *testing.T) {
 		wantIs(t, "stat of a new store", err, context.DeadlineExceeded)
 
 		c.StartMon(t)
+		for _, s := range []*Store{s, other} {
+			eventually(t, "the store to work", func() bool { return s.Health(deadline(t)) == nil })
+			wantImage(t, s, "image", data)
+		}
+		eventually(t, "the name to be free again", func() bool {
+			_, err := tryAdd(s, "under way", data)
+			return err == nil
+		})
 		wantClean(t, s)
-		eventually(t, "the new store to connect", func() bool { return other.Health(deadline(t)) == nil })
-		wantImage(t, other, "image", data)
-		add(t, s, "under way", data)
 	})
 }
 
@@ -221,10 +226,12 @@ func TestMissingPool(t *testing.T) {
 	s := in(c, pool).open(t)
 	missing := func(when string) {
 		t.Helper()
+		list := func() error { return s.List(t.Context(), func(backends.Image) error { return nil }) }
+		wantIs(t, "list "+when, list(), backends.ErrMisconfigured) // the first to notice
 		for what, call := range map[string]func() error{
 			"stat":   func() error { _, err := s.Stat(t.Context(), "image"); return err },
 			"open":   func() error { _, err := s.Open(t.Context(), "image"); return err },
-			"list":   func() error { return s.List(t.Context(), func(backends.Image) error { return nil }) },
+			"list":   list,
 			"create": func() error { _, err := s.Create(t.Context(), "image"); return err },
 			"delete": func() error { return s.Delete(t.Context(), "image") },
 			"health": func() error { return s.Health(t.Context()) },

@@ -67,6 +67,9 @@ func (c *cluster) names() ([]string, error) {
 	if err != nil {
 		return nil, at("list the pool "+c.poolName, err)
 	}
+	if len(names) == 0 { // to librbd a pool that has gone is an empty one
+		return nil, c.wantPool()
+	}
 	return slices.DeleteFunc(names, func(name string) bool {
 		return backends.CheckName(name) != nil
 	}), nil

@@ -113,7 +113,7 @@ func (s *Store) Health(ctx context.Context) error {
 	return s.do(ctx, func(c *cluster) error {
 		_, err := c.pool.Stat("rbd_directory")
 		if err = at("look at the pool", err); errors.Is(err, fs.ErrNotExist) {
-			return c.checkPool(c.pool.GetPoolID()) // a pool without images
+			return c.wantPool() // a pool without images
 		}
 		return err
 	})
