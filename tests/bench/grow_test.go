@@ -88,14 +88,16 @@ func removeOld(dir string, files stream) error {
 	return nil
 }
 
-// sparseSource is a file of zeros without blocks.
+// sparseSource is a file of zeros without blocks, but for its last byte: an
+// image to which nothing is written is stored after cp has ended (RELEASE).
 func sparseSource(path string, size int64) (source, error) {
 	s := source{path: path, size: size, sums: make(map[string]string)}
 	f, err := os.Create(path)
 	if err != nil {
 		return s, err
 	}
-	if err := errors.Join(f.Truncate(size), f.Close()); err != nil {
+	_, err = f.WriteAt([]byte{1}, size-1)
+	if err := errors.Join(err, f.Close()); err != nil {
 		return s, err
 	}
 	for _, algo := range []string{"md5", "sha512"} {

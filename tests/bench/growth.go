@@ -21,7 +21,7 @@ type Growth struct {
 // SizePoint is an image of a size, added and read warm.
 type SizePoint struct {
 	Bytes     int64
-	Sparse    bool // zeros, which are hashed like others but take no space
+	Sparse    bool // zeros but for the last byte: hashed like others, but they take no space
 	Add, Read Sample
 }
 
