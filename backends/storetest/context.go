@@ -135,7 +135,7 @@ func (s *suite) stalled(c call) {
 		if err != nil && !unknown && !errors.Is(err, context.DeadlineExceeded) {
 			s.Errorf("%s, stalled until its deadline: %v", c.name, err)
 		}
-	case <-time.After(s.cfg.patience()):
+	case <-time.After(patience):
 		s.Errorf("%s did not return at its deadline", c.name)
 	}
 }

@@ -38,7 +38,7 @@ func modelRandom(s *suite) {
 		run := *s
 		run.tester = rt
 		// A failing run may need long to shrink.
-		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.patience())
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		run.ctx = ctx
 		m := &model{suite: &run, images: make(map[string][]byte), mtimes: make(map[string]time.Time)}

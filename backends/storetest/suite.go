@@ -12,13 +12,9 @@ import (
 )
 
 // patience is after how long a call counts as hung. Nothing is measured with
-// it: it only turns a hang into a failure that names the call.
-func (c Config) patience() time.Duration {
-	if c.Slow {
-		return 5 * time.Minute
-	}
-	return time.Minute
-}
+// it: it only turns a hang into a failure that names the call. A machine that
+// runs other suites beside has taken more than a minute for a thousand images.
+const patience = 5 * time.Minute
 
 // times is how often a test repeats something that it would n times.
 func (c Config) times(n int) int {
@@ -51,7 +47,7 @@ type suite struct {
 
 func newSuite(t *testing.T, cfg Config) *suite {
 	s := &suite{tester: t, t: t, cfg: cfg}
-	ctx, cancel := context.WithTimeout(context.Background(), cfg.patience())
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	s.ctx = ctx
 	s.use(cfg.New(t))
@@ -99,7 +95,6 @@ func (s *suite) nothingLeft(store backends.Store) {
 // eventually waits until ok; detail says more when it never is.
 func (s *suite) eventually(what string, ok func() bool, detail any) {
 	s.Helper()
-	patience := s.cfg.patience()
 	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.Fatalf("waited %v for %s: %v", patience, what, detail)
