@@ -202,7 +202,7 @@ func TestRsync(t *testing.T) {
 	})
 	t.Run("with attributes from outside", func(t *testing.T) {
 		// It wants to remove the digests, which the source does not have.
-		if out, status := m.sh(t, `rsync -aX $S/b fast/`); status != 23 || !bytes.Contains([]byte(out), []byte("lremovexattr")) {
+		if out, status := m.sh(t, `rsync -aX $S/b fast/`); status != 23 || !bytes.Contains([]byte(out), []byte("removexattr")) {
 			t.Errorf("exit status %d, want 23\n%s", status, out)
 		}
 		wantImage(t, m.fast+"/b", src.b)
