@@ -34,6 +34,7 @@ type mount struct {
 	ended    chan struct{} // closed when the daemon has ended
 	watchdog *time.Timer
 	idle     []string // what the daemon's descriptors were before the test
+	ceph     bool     // it has connections to Ceph
 	log      daemonLog
 }
 
@@ -247,12 +248,17 @@ func (m *mount) wantIdle(t *testing.T) {
 }
 
 // descriptors lists what the daemon has open, but for connections: the
-// library of a service makes and ends them when it likes.
+// library of a service makes and ends them when it likes. One to Ceph has pipes
+// and pollers, too.
 func (m *mount) descriptors() (targets []string) {
+	connection := func(target string) bool {
+		return strings.HasPrefix(target, "socket:") ||
+			m.ceph && (strings.HasPrefix(target, "pipe:") || target == "anon_inode:[eventpoll]")
+	}
 	dir := fmt.Sprintf("/proc/%d/fd/", m.cmd.Process.Pid)
 	entries, _ := os.ReadDir(dir) // a daemon that has ended has none
 	for _, e := range entries {
-		if target, err := os.Readlink(dir + e.Name()); err == nil && !strings.HasPrefix(target, "socket:") {
+		if target, err := os.Readlink(dir + e.Name()); err == nil && !connection(target) {
 			targets = append(targets, target)
 		}
 	}

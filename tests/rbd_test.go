@@ -69,6 +69,7 @@ func mountPool(t *testing.T, c *ceph.Cluster, pool string, conf ...string) *rbdM
 func (m *rbdMount) connect(t *testing.T) {
 	t.Helper()
 	m.wantSh(t, `ls ceph small thin; df ceph small thin`)
+	m.mount.ceph = true
 	m.idle = m.descriptors()
 }
 
@@ -447,6 +448,7 @@ func TestRBDReadOnlyUser(t *testing.T) {
 	reader.log.allow("EACCES")
 	image := reader.dir + "/ceph/x"
 	reader.wantSh(t, `ls -l ceph; df ceph`)
+	reader.ceph = true
 	reader.idle = reader.descriptors()
 	wantImage(t, image, data)
 	wantErrno(t, unix.Unlink(image), unix.EACCES)
