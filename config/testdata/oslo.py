@@ -12,6 +12,7 @@ Reads one request a line from stdin, writes one answer a line to stdout:
 OPTION has the fields of config.Option in Go.
 """
 import json
+import math
 import logging
 import sys
 
@@ -82,7 +83,10 @@ def answer(request):
         values[group] = {}
         for spec in specs:
             try:
-                result = {"value": read(conf, group, fallback, spec)}
+                value = read(conf, group, fallback, spec)
+                if isinstance(value, float) and not math.isfinite(value):
+                    raise ValueError("config wants finite numbers; JSON has no others")
+                result = {"value": value}
             except Exception as e:
                 result = {"error": type(e).__name__ + ": " + str(e)}
             values[group][spec["Name"]] = result
