@@ -71,8 +71,8 @@ func (s *Store) remove(ctx context.Context, c *cluster, name, id string) error {
 	if err := at("remove the snapshot", img.GetSnapshot(tempSnap).Remove()); err != nil {
 		return errors.Join(err, restore(img), img.Close())
 	}
-	if err := img.Close(); err != nil {
-		return at("close", err)
+	if err := at("close", img.Close()); err != nil {
+		return c.undelete(name, id, err)
 	}
 	err = at("remove", rbd.RemoveImage(c.pool, name))
 	switch {
