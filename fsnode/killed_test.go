@@ -26,6 +26,7 @@ func TestKilledWhileHanging(t *testing.T) {
 				w.tell("create %s", path)
 			}
 			m.await("one", op, "image", 1)
+			w.interrupt(m) // of the next signal the kernel says nothing
 			w.signal(unix.SIGKILL)
 			if status := w.ended(); status.Signal() != unix.SIGKILL {
 				t.Errorf("the writer ended with %v", status)

@@ -62,13 +62,27 @@ func (t *tree) request(ctx context.Context) (_ context.Context, stop context.Can
 		return out, cancel
 	}
 	unwatch := context.AfterFunc(ctx, func() {
-		if dying(caller.Pid) || !connected(t.device) {
-			cancel()
-		}
+		t.awaitLost(out, caller.Pid)
+		cancel()
 	})
 	return out, func() {
 		unwatch()
 		cancel()
+	}
+}
+
+// awaitLost waits until the caller of an interrupted request is dying or the
+// connection has ended, or until ctx ends. It asks again and again: the
+// kernel tells of a request's first signal only (fs/fuse/dev.c,
+// request_wait_answer), and that may be one that ends nobody.
+func (t *tree) awaitLost(ctx context.Context, caller uint32) {
+	const pause = 50 * time.Millisecond // arbitrary
+	for !dying(caller) && connected(t.device) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
 	}
 }
 

@@ -101,6 +101,27 @@ func (w *writer) signal(s unix.Signal) {
 	}
 }
 
+// interrupt sends a signal that ends nobody to every thread, and returns when
+// the daemon has been told of it.
+func (w *writer) interrupt(m *mounted) {
+	w.Helper()
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", w.cmd.Process.Pid))
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, task := range tasks {
+		tid, _ := strconv.Atoi(task.Name())
+		_ = unix.Tgkill(w.cmd.Process.Pid, tid, unix.SIGURG) // it may have ended
+	}
+	// The kernel hands interrupts out before other requests.
+	for range 10 {
+		var s unix.Statfs_t
+		if err := unix.Statfs(m.dir, &s); err != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
 // runWriter is the writer's process.
 func runWriter() int {
 	lines := bufio.NewScanner(os.Stdin)
