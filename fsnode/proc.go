@@ -60,7 +60,7 @@ func inspect(pid uint32) process {
 
 // readExit tells how an exiting task ends.
 func (p *process) readExit(dir string) {
-	stat, err := os.ReadFile(dir + "/stat")
+	stat, err := readProc(dir + "/stat")
 	if err != nil {
 		return
 	}
@@ -81,6 +81,29 @@ func (p *process) readExit(dir string) {
 		// Threads of a process that calls exit() have PF_SIGNALED too, but
 		// without the right to read the exit code a kill must be assumed.
 		p.killed, p.why = true, "its writer seems to have been killed (glancefs may not read the exit code of another user's process)"
+	}
+}
+
+// readProc reads a file of /proc of the kind that is made whole by the first
+// read (single_open in the kernel), so that a short read is its end: three
+// system calls, where os.ReadFile takes ten, and the add of a small image
+// reads a dozen of these files.
+func readProc(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	text := make([]byte, 0, 4096)
+	for {
+		n, err := unix.Read(fd, text[len(text):cap(text)])
+		if err != nil {
+			return nil, err
+		}
+		if text = text[:len(text)+n]; len(text) < cap(text) {
+			return text, nil
+		}
+		text = slices.Grow(text, len(text)) // the line Groups: may be long
 	}
 }
 
@@ -134,7 +157,7 @@ func readStatus(pid uint32) procStatus {
 	if pid == 0 {
 		return ""
 	}
-	text, err := os.ReadFile(procDir(pid) + "/status")
+	text, err := readProc(procDir(pid) + "/status")
 	if err != nil {
 		return ""
 	}
@@ -202,7 +225,7 @@ func holdsIn(procDir string, ino uint64) (bool, error) {
 	}
 	want := []byte("ino:\t" + strconv.FormatUint(ino, 10) + "\n")
 	for _, name := range names {
-		info, err := os.ReadFile(fdinfo + "/" + name) // an error: closed meanwhile
+		info, err := readProc(fdinfo + "/" + name) // an error: closed meanwhile
 		if err == nil && bytes.Contains(info, want) {
 			return true, nil
 		}
