@@ -25,7 +25,7 @@ func quiet() *logrus.Entry {
 
 // configure makes the configuration of stores, each "NAME:TYPE", from the
 // text of a file with their groups.
-func configure(t *testing.T, text string, stores ...string) backends.Config {
+func configure(t testing.TB, text string, stores ...string) backends.Config {
 	t.Helper()
 	settings, err := config.Parse("test.conf", []byte(text))
 	if err != nil {
@@ -54,7 +54,7 @@ func driver(open func(backends.Opening) (backends.Store, error)) backends.Driver
 }
 
 // mustOpen opens a set that has to open, and closes it in the end.
-func mustOpen(t *testing.T, cfg backends.Config, drivers ...backends.Driver) *backends.Set {
+func mustOpen(t testing.TB, cfg backends.Config, drivers ...backends.Driver) *backends.Set {
 	t.Helper()
 	set, err := backends.Open(context.Background(), cfg, drivers)
 	if err != nil {
@@ -70,7 +70,7 @@ func mustOpen(t *testing.T, cfg backends.Config, drivers ...backends.Driver) *ba
 
 // instance makes an instance "one" of store, with options from the lines of
 // its group.
-func instance(t *testing.T, store backends.Store, options ...string) *backends.Instance {
+func instance(t testing.TB, store backends.Store, options ...string) *backends.Instance {
 	t.Helper()
 	text := "[one]\n" + strings.Join(options, "\n")
 	set := mustOpen(t, configure(t, text, "one:memory"), driver(func(backends.Opening) (backends.Store, error) {
