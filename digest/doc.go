@@ -36,4 +36,20 @@
 // Write runs ahead of the slowest hash by a few pieces and then waits for it,
 // so what a stream holds on to is bounded: six pieces, 6 MiB where a piece is
 // a FUSE write of 1 MiB.
+//
+// # Speed
+//
+// A stream is as fast as its slowest hash, most often md5, of which every
+// block needs the one before it: no vector instructions help one stream.
+// CPU seconds a GiB on a Zen 5 core, medians of four, with what was tried and
+// not taken:
+//
+//	             md5    sha512  sha256
+//	this         1.35   1.20    0.58    Go's own: AVX2, and SHA-NI for sha256
+//	OpenSSL 3.0  1.40   1.05    0.58    needs cgo, for 4 % of an add's CPU time
+//	md5-simd     2.62                   one stream; 1.72 with 4, 0.93 with 8, 0.55 with 16
+//
+// Hashing several streams side by side (github.com/minio/md5-simd, AVX-512)
+// makes the usual case, one add, twice as slow, and is faster from about
+// six streams on.
 package digest
