@@ -41,6 +41,21 @@ func (m *Mounted) abortConnection() error {
 	return os.WriteFile(path, []byte("1"), 0)
 }
 
+// readAheadKiB is how much the kernel reads ahead of a sequential reader, in
+// KiB: one request of the largest size. With its 128, the ordinary path
+// (no passthrough) took twice the time and twice the CPU: 0.95 s a GiB of a
+// file store against 0.46, and no better with 4096. A page fault of a mapped
+// image reads as much, too.
+const readAheadKiB = maxRequest >> 10
+
+// widenReadAhead sets it for the mount, if we may: it is root's to do.
+func (m *Mounted) widenReadAhead() {
+	path := filepath.Join("/sys/class/bdi", "0:"+m.connection, "read_ahead_kb")
+	if err := os.WriteFile(path, []byte(strconv.Itoa(readAheadKiB)), 0); err != nil {
+		m.tree.log.Debugf("%s: the kernel reads ahead by its default: %v", m.dir, err)
+	}
+}
+
 // connectionOf returns the number of a FUSE mount's connection in fusectl:
 // the minor number of its device, as /proc/self/mountinfo has it (a stat of
 // the mount would be a request to ourselves).

@@ -72,6 +72,7 @@ func Mount(dir string, o Options) (*Mounted, error) {
 		m.Shutdown()
 		return nil, fmt.Errorf("mount %s: %w", dir, err)
 	}
+	m.widenReadAhead()
 	for _, in := range o.Set.Instances() {
 		t.work.Go(func() { in.RemoveLeftovers(t.ctx) })
 	}
