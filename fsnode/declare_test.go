@@ -8,10 +8,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"glancefs/backends"
 )
 
 // TestDeclare: what an image under way is declared to be is checked by its
-// close, and every other name is accepted and not kept.
+// close. Other names are accepted and not kept, but for ours that mean
+// nothing.
 func TestDeclare(t *testing.T) {
 	m := mount(t, "[two]\nrequire_declared = digest")
 	for _, test := range []struct {
@@ -58,6 +61,8 @@ func TestDeclare(t *testing.T) {
 		}
 	}
 	fd := m.create(filepath.Join(m.one, "image"))
+	m.wantErr("a name of no meaning", unix.Fsetxattr(fd, "user.glance.cheksum", []byte(md5Of("")), 0), unix.EINVAL)
+	m.wantErr("one of a datadir's file", unix.Fsetxattr(fd, backends.KeyOf, []byte("0 0.0"), 0), 0)
 	for name, value := range map[string]string{"user.glance.size": "many", "user.glance.checksum": "abc", "user.glance.hashing_algo": "rot13"} {
 		m.wantErr("declare "+name+"="+value, unix.Fsetxattr(fd, name, []byte(value), 0), unix.EINVAL)
 	}

@@ -107,7 +107,9 @@ func (u *upload) Listxattr(ctx context.Context, dest []byte) (uint32, syscall.Er
 
 // Setxattr declares what the image must be, to be checked by the commit.
 // cp --preserve=xattr and mv copy every name there is, after the last byte
-// and in any order: names that declare nothing are accepted and not kept.
+// and in any order: names that declare nothing are accepted and not kept. Of
+// our own names only those that a complete image has are: a misspelt one
+// would leave unchecked what its user believes to be checked.
 func (u *upload) Setxattr(_ context.Context, name string, value []byte, _ uint32) syscall.Errno {
 	if foreign(name) {
 		return unix.EOPNOTSUPP
@@ -119,11 +121,15 @@ func (u *upload) Setxattr(_ context.Context, name string, value []byte, _ uint32
 	if err != nil {
 		return u.store.tree.fail(err)
 	}
-	if known {
-		u.mu.Lock()
-		u.declared[name] = string(value)
-		u.mu.Unlock()
+	if !known {
+		if strings.HasPrefix(name, xattrPrefix) && name != backends.KeyOf && !slices.Contains(imageAttrs, name) {
+			return u.store.tree.fail(u.reason(unix.EINVAL, "%s declares nothing", name))
+		}
+		return 0
 	}
+	u.mu.Lock()
+	u.declared[name] = string(value)
+	u.mu.Unlock()
 	return 0
 }
 
