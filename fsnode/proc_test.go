@@ -3,13 +3,17 @@ package fsnode
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"glancefs/tests/need"
 )
 
 // zombie waits until a process has ended, and leaves it unreaped: /proc then
@@ -81,6 +85,35 @@ func TestInspectLiving(t *testing.T) {
 		if dying(pid) || threadGroup(pid) != 0 {
 			t.Errorf("process %d is there", pid)
 		}
+	}
+}
+
+// TestInspectManyGroups: the line that tells whether a task has memory comes
+// after one that can be as long as one likes.
+func TestInspectManyGroups(t *testing.T) {
+	need.Root(t)
+	groups := make([]uint32, 3000)
+	for i := range groups {
+		groups[i] = 100000 + uint32(i)
+	}
+	cmd := exec.Command("cat")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Groups: groups}}
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	_, err1 = in.Write([]byte("x"))
+	_, err2 = out.Read(make([]byte, 1)) // so it runs, and is not in execve any more
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	want := process{tgid: cmd.Process.Pid}
+	if got := inspect(uint32(cmd.Process.Pid)); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if err := errors.Join(in.Close(), cmd.Wait()); err != nil {
+		t.Error(err)
 	}
 }
 
