@@ -5,15 +5,29 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 func main() { os.Exit(run()) }
 
 // run runs the command line and returns the exit status.
 func run() int {
-	err := newRootCommand().Execute()
+	err := execute(os.Args)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "glancefs:", err)
 	}
 	return exitStatus(err)
+}
+
+// execute runs the command that argv stands for.
+func execute(argv []string) error {
+	root := newRootCommand()
+	if filepath.Base(argv[0]) == helperName {
+		args, err := helperArguments(argv[1:])
+		if args == nil {
+			return err
+		}
+		root.SetArgs(args)
+	}
+	return root.Execute()
 }
