@@ -65,19 +65,24 @@ func (n *imageNode) stat(ctx context.Context) (backends.Image, error) {
 	return img, err
 }
 
-// Getattr tells the attributes; of an open image that was removed, from its
-// handle.
+// Getattr tells the attributes; of an open image that was removed, or whose
+// store is down, from its handle: the kernel asks for them when it reads (at
+// the end of the file, and once a second), and programs when they begin to.
 func (n *imageNode) Getattr(ctx context.Context, fh fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	out.Ino = n.StableAttr().Ino // go-fuse leaves it out of the reply to SETATTR
 	ctx, stop := n.store.request(ctx)
 	defer stop()
 	img, err := n.stat(ctx)
-	if h, open := fh.(*readHandle); open && (errors.Is(err, iofs.ErrNotExist) || errors.Is(err, errReplaced)) {
+	h, open := fh.(*readHandle)
+	switch {
+	case err == nil:
+	case open && (errors.Is(err, iofs.ErrNotExist) || errors.Is(err, errReplaced)):
 		n.store.fillImage(&out.Attr, h.image.Image())
 		out.Nlink = 0
 		return 0
-	}
-	if err != nil {
+	case open && (errors.Is(err, backends.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)):
+		img = h.image.Image()
+	default:
 		return n.store.tree.fail(err)
 	}
 	n.store.fillImage(&out.Attr, img)

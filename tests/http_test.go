@@ -238,11 +238,40 @@ func TestHTTPCopyAlgorithms(t *testing.T) {
 	m.log.allow(`is not what it was declared`)
 }
 
-// TestHTTPDown: a server that is gone is an error at once, and one that is
-// back works, without a remount.
-func TestHTTPDown(t *testing.T) {
+// TestHTTPRestart: programs that read an image do not notice that its server
+// is restarted, whether it is read by ranges or as a stream, and whether its
+// digests are compared.
+func TestHTTPRestart(t *testing.T) {
 	t.Parallel()
 	m := newWebMount(t)
+	data := random('q', 40<<20) // more than the buffers between server and reader
+	m.server.Write(t, "q.img", data)
+	readers := make(map[string]*process)
+	for _, store := range []string{"web", "cached", "stream"} {
+		p := m.start(t, `exec 3< `+store+`/q.img > $S/`+store+`; head -c 3000000 <&3; echo ready >&2; read go; exec cat <&3`)
+		readers[store] = p
+		eventually(t, "the reader has begun", func() bool { return strings.Contains(p.output(t), "ready") })
+	}
+	m.server.Stop()
+	for _, p := range readers {
+		p.send(t, []byte("go\n"))
+		p.wantBlocked(t)
+	}
+	m.server.Start(t)
+	for store, p := range readers {
+		if out, status := p.wait(t); status != 0 {
+			t.Errorf("%s: exit status %d, wrote %q", store, status, out)
+		}
+		wantContent(t, m.scratch+"/"+store, data)
+	}
+}
+
+// TestHTTPDown: a server that is gone is an error at once to who opens an
+// image, and to who reads one if it stays so; one that is back works, without
+// a remount.
+func TestHTTPDown(t *testing.T) {
+	t.Parallel()
+	m := newWebMount(t, "[glancefs]\nrequest_timeout = 5")
 	m.log.allow(`"errno":"EHOSTDOWN"`)
 	open, err := os.Open(m.dir + "/web/none.img")
 	if err != nil {

@@ -15,10 +15,13 @@ import (
 	"glancefs/backends"
 )
 
-// transient is an error that may pass, after some time if the server says so.
+// transient is an error that may pass.
 type transient struct {
 	err   error
-	after time.Duration
+	after time.Duration // for which the server asks to be left alone
+	down  bool          // there is no connection to be had
+	short bool          // a body ended early, and had nothing of what was wanted
+	moved bool          // something of what was wanted came first
 }
 
 func (t *transient) Error() string {
@@ -85,9 +88,8 @@ func connectError(ctx context.Context, u *url.URL, err error) error {
 	case errors.Is(err, errProxyAuth):
 		return backends.Classify(fs.ErrPermission, err)
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return backends.Classify(context.DeadlineExceeded, err)
-	case errors.As(err, &op) && op.Op == "dial":
-		return backends.Classify(backends.ErrUnavailable, err)
+		return &transient{err: backends.Classify(context.DeadlineExceeded, err), down: true}
 	}
-	return &transient{err: backends.Classify(backends.ErrUnavailable, err)}
+	down := errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
+	return &transient{err: backends.Classify(backends.ErrUnavailable, err), down: down}
 }

@@ -32,7 +32,7 @@ func (s *Store) index(ctx context.Context) (names []string, err error) {
 		page, err = io.ReadAll(io.LimitReader(resp.Body, limit))
 		switch {
 		case err != nil:
-			return cut(int64(len(page)), err)
+			return cut(0, len(page), err)
 		case len(page) == limit:
 			return fmt.Errorf("the index page is larger than %d bytes", limit)
 		}

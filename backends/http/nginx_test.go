@@ -194,7 +194,9 @@ func TestNginxErrors(t *testing.T) {
 	if _, err := s.Stat(t.Context(), "a.img"); !errors.Is(err, backends.ErrUnavailable) {
 		t.Errorf("of a server that has gone: %v", err)
 	}
-	if _, err := r.ReadAt(t.Context(), make([]byte, 5), 0); !errors.Is(err, backends.ErrUnavailable) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if _, err := r.ReadAt(ctx, make([]byte, 5), 0); !errors.Is(err, backends.ErrUnavailable) {
 		t.Errorf("read from a server that has gone: %v", err)
 	}
 	server.Start(t)

@@ -68,7 +68,7 @@ func (r *rangeReader) Close() error { return nil }
 // resumed where it ended.
 func (r *rangeReader) ReadAt(ctx context.Context, p []byte, off int64) (n int, err error) {
 	p = p[:max(0, min(int64(len(p)), r.image.Size-off))]
-	err = r.store.persist(ctx, func() error {
+	err = r.store.persistReading(ctx, func() error {
 		for n < len(p) {
 			m, err := r.readRange(ctx, p[n:], off+int64(n))
 			n += m
@@ -102,7 +102,7 @@ func (r *rangeReader) readRange(ctx context.Context, p []byte, off int64) (n int
 			off, end-1, resp.Request.URL.Host, resp.Header.Get("Content-Range"), resp.ContentLength)
 	}
 	if n, err = io.ReadFull(resp.Body, p[:length]); err != nil {
-		return n, cut(off+int64(n), err)
+		return n, cut(off, n, err)
 	}
 	return n, atEnd(resp.Body)
 }
@@ -134,16 +134,19 @@ func (r *rangeReader) get(ctx context.Context, header http.Header) (*http.Respon
 
 var refusals = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone}
 
-// cut makes the error of a body that ended before it was complete. It may
-// have been the connection, and is tried again.
-func cut(off int64, err error) error {
+// cut makes the error of a body that ended before it was complete: of what
+// was wanted of it, from off on, it had n bytes. It may have been the
+// connection, and is tried again.
+func cut(off int64, n int, err error) error {
+	early := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	if t := (*transient)(nil); errors.As(err, &t) {
-		return err
+	t := new(transient)
+	if !errors.As(err, &t) {
+		t.err = fmt.Errorf("the body ended at byte %d of the image: %w", off+int64(n), err)
 	}
-	return &transient{err: fmt.Errorf("the body ended at byte %d of the image: %w", off, err)}
+	return &transient{err: t.err, short: early && n == 0, moved: n > 0}
 }
 
 // atEnd makes sure that a body has no more bytes than were announced, which

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	mathrand "math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -245,18 +246,135 @@ func TestResume(t *testing.T) {
 				t.Errorf("hangs %v: it took %v", hang, waited)
 			}
 
-			b.left.Store(99)
+			b.left.Store(1000)
 			b.bytes = 1000
 			if stream, ok := r.(*stream); ok {
 				stream.breakOff()
 				stream.pos = 0
 			}
+			begin = time.Now()
 			n, err := r.ReadAt(t.Context(), make([]byte, 300_000), 0)
+			if waited := time.Since(begin); waited > 2*s.limit {
+				t.Errorf("hangs %v: broken for ever: it took %v", hang, waited)
+			}
 			if hang && !errors.Is(err, context.DeadlineExceeded) || !hang && !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("hangs %v: broken for ever: %d bytes, error %v", hang, n, err)
 			}
 			f.set(func() { f.manners.meddle = nil })
 			wantRead(t, r, f.data["x"], 0, 300_000)
+		}
+	})
+}
+
+// TestBrokenOften: a body that breaks off again and again, and has brought
+// something each time, is resumed without longer and longer pauses.
+func TestBrokenOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &files{manners: manners{etag: `"a"`}, data: map[string][]byte{"x": random(300_000)}}
+		s, _ := newWeb(t, f.ServeHTTP)
+		r := openX(t, s)
+		b := &breaker{files: f, bytes: 10_000}
+		b.left.Store(29)
+		f.set(func() { f.manners.meddle = b.meddle })
+		begin := time.Now()
+		wantRead(t, r, f.data["x"], 0, 300_000)
+		if waited := time.Since(begin); waited > 29*firstBackoff {
+			t.Errorf("it took %v", waited)
+		}
+	})
+}
+
+// TestServerRestarts: a reader of an open image does not notice that its
+// server is down for a time, whatever that looks like; if it stays so, the
+// error comes in time, with a deadline and without.
+func TestServerRestarts(t *testing.T) {
+	for name, test := range map[string]struct {
+		fail func(w http.ResponseWriter) // nil: no connections
+		want error
+	}{
+		"429":     {status(429), backends.ErrUnavailable},
+		"500":     {status(500), backends.ErrUnavailable},
+		"503":     {status(503), backends.ErrUnavailable},
+		"reset":   {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, backends.ErrUnavailable},
+		"refused": {nil, backends.ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachKind(t, manners{etag: `"a"`}, func(t *testing.T, f *files, s *Store) {
+				var downTill time.Time
+				r := openX(t, s)
+				isDown := func() bool { return time.Now().Before(downTill) }
+				f.set(func() {
+					f.manners.meddle = func(w http.ResponseWriter, _ *http.Request) bool {
+						if isDown() {
+							test.fail(w)
+						}
+						return isDown()
+					}
+				})
+				dial := s.transport.DialContext
+				s.transport.DialContext = func(ctx context.Context, kind, address string) (net.Conn, error) {
+					if test.fail == nil && isDown() {
+						return nil, refused(kind)
+					}
+					return dial(ctx, kind, address)
+				}
+				fall := func(length time.Duration) {
+					downTill = time.Now().Add(length)
+					if stream, ok := r.(*stream); ok {
+						stream.breakOff()
+						stream.pos = 0
+					}
+					s.transport.CloseIdleConnections()
+					synctest.Wait()
+				}
+				wantRead(t, r, f.data["x"], 0, 1000)
+
+				fall(12 * time.Second)
+				begin := time.Now()
+				wantRead(t, r, f.data["x"], 1000, 200_000)
+				if waited := time.Since(begin); waited < 12*time.Second || waited > 12*time.Second+maxBackoff {
+					t.Errorf("down for 12 s: it took %v", waited)
+				}
+
+				for _, limit := range []time.Duration{15 * time.Second, time.Hour} {
+					fall(time.Hour)
+					ctx, cancel := context.WithTimeout(t.Context(), limit)
+					begin := time.Now()
+					_, err := r.ReadAt(ctx, make([]byte, 1000), 0)
+					cancel()
+					most := min(limit, s.limit)
+					if waited := time.Since(begin); !errors.Is(err, test.want) || waited < most-maxBackoff || waited > most {
+						t.Errorf("after %v of %v: %v", waited, limit, err)
+					}
+				}
+				fall(0)
+				wantRead(t, r, f.data["x"], 0, 300_000)
+			})
+		})
+	}
+}
+
+// TestShortBodies: a body without a byte of what was wanted is tried a few
+// times, and not for as long as there is time.
+func TestShortBodies(t *testing.T) {
+	eachKind(t, manners{etag: `"a"`}, func(t *testing.T, f *files, s *Store) {
+		r := openX(t, s)
+		if stream, ok := r.(*stream); ok {
+			stream.breakOff()
+		}
+		f.set(func() {
+			f.manners.meddle = func(w http.ResponseWriter, r *http.Request) bool {
+				m := f.manners
+				m.meddle = nil
+				m.serve(&cutting{ResponseWriter: w, left: 0, gone: r.Context()}, r, f.data["x"])
+				return true
+			}
+		})
+		f.requests()
+		begin := time.Now()
+		_, err := r.ReadAt(t.Context(), make([]byte, 1000), 100_000)
+		if n := len(f.requests()); !errors.Is(err, io.ErrUnexpectedEOF) || n != maxTries || time.Since(begin) > 2*time.Second {
+			t.Errorf("%d requests in %v: %v", n, time.Since(begin), err)
 		}
 	})
 }

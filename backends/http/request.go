@@ -140,16 +140,47 @@ func discard(resp *http.Response) {
 	_ = resp.Body.Close()
 }
 
-// maxTries is how often something is tried before its error counts.
-const maxTries = 4
+const (
+	// maxTries is how often something is tried before its error counts; in
+	// reads of an open image, a body without a byte.
+	maxTries = 4
 
-// firstBackoff is how long the second try waits, the third twice as long.
-const firstBackoff = 250 * time.Millisecond
+	// firstBackoff is the pause before the second try; each one that follows
+	// is twice as long, up to maxBackoff: a server that is back is noticed
+	// soon.
+	firstBackoff = 250 * time.Millisecond
+	maxBackoff   = 2 * time.Second
+)
 
-// persist does something again, a little later each time, for as long as it
-// fails in a way that may pass, and its deadline allows.
+// persist does something again, up to maxTries times, for as long as it
+// fails in a way that may pass. That nobody takes connections is said at once.
 func (c *client) persist(ctx context.Context, do func() error) error {
+	tries := 0
+	return c.retry(ctx, do, func(t *transient) bool {
+		tries++
+		return tries < maxTries && !t.down
+	})
+}
+
+// persistReading is persist for an image that is open, whose reader need not
+// notice that its server restarts: it goes on for as long as there is time.
+// Only bodies without a byte are no sign of a server that will be back.
+func (c *client) persistReading(ctx context.Context, do func() error) error {
+	short := 0
+	return c.retry(ctx, do, func(t *transient) bool {
+		if t.short {
+			short++
+		}
+		return short < maxTries
+	})
+}
+
+// retry does something again, a little later each time without progress, for
+// as long as again says so, its deadline allows, and the first failure is no
+// longer ago than the limit of a request.
+func (c *client) retry(ctx context.Context, do func() error, again func(*transient) bool) error {
 	var last error
+	var end time.Time
 	for n := 0; ; n++ {
 		err := do()
 		if err == nil {
@@ -158,14 +189,22 @@ func (c *client) persist(ctx context.Context, do func() error) error {
 		if ctx.Err() != nil {
 			return ended(ctx, last)
 		}
+		if last == nil {
+			end = time.Now().Add(c.limit)
+			if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
+				end = deadline
+			}
+		}
 		last = err
 		var t *transient
-		if !errors.As(err, &t) || n+1 == maxTries || t.after > c.limit {
+		if !errors.As(err, &t) || !again(t) {
 			return err
 		}
-		wait := firstBackoff << n
-		wait = max(t.after, wait/2+rand.N(wait/2)) // many clients do not come back at once
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+		if t.moved {
+			n = 0
+		}
+		wait := max(t.after, backoff(n))
+		if time.Until(end) <= wait {
 			return err
 		}
 		select {
@@ -174,6 +213,13 @@ func (c *client) persist(ctx context.Context, do func() error) error {
 			return ended(ctx, last)
 		}
 	}
+}
+
+// backoff is the pause after the n-th failure in a row, counted from 0; it
+// varies, so that many clients do not come back at once.
+func backoff(n int) time.Duration {
+	wait := min(firstBackoff<<min(n, 10), maxBackoff)
+	return wait/2 + rand.N(wait/2)
 }
 
 // ended is the error of a context that is done, with what went wrong before.

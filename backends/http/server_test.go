@@ -82,19 +82,22 @@ func (n *network) dial(ctx context.Context, kind, address string) (net.Conn, err
 	n.mu.Lock()
 	l := n.hosts[address]
 	n.mu.Unlock()
-	refused := &net.OpError{Op: "dial", Net: kind, Err: errors.New("connection refused")}
 	if l == nil {
-		return nil, refused
+		return nil, refused(kind)
 	}
 	here, there := net.Pipe()
 	select {
 	case l.calls <- there:
 		return here, nil
 	case <-l.closed:
-		return nil, refused
+		return nil, refused(kind)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+func refused(kind string) error {
+	return &net.OpError{Op: "dial", Net: kind, Err: errors.New("connection refused")}
 }
 
 // serve starts a server at an address, HOST:PORT, until the test ends.

@@ -47,7 +47,7 @@ func (s *stream) ReadAt(ctx context.Context, p []byte, off int64) (n int, err er
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}
-	err = s.store.persist(ctx, func() error {
+	err = s.store.persistReading(ctx, func() error {
 		for n < len(p) {
 			m, err := s.step(ctx, p[n:], off+int64(n))
 			n += m
@@ -115,7 +115,7 @@ func (s *stream) advance(ctx context.Context) error {
 	s.pos += int64(n)
 	switch {
 	case s.pos < s.image.Size && err != nil:
-		return cut(s.pos, err)
+		return cut(s.pos, 0, err) // nothing of it is resumed
 	case s.pos < s.image.Size:
 		return nil
 	}

@@ -119,7 +119,7 @@ func (s *Store) fetchSums(ctx context.Context, file, algo string) (map[string]st
 			return statusError(resp)
 		}
 		if text, err = io.ReadAll(io.LimitReader(resp.Body, limit)); err != nil {
-			return cut(int64(len(text)), err)
+			return cut(0, len(text), err)
 		}
 		if len(text) == limit {
 			return fmt.Errorf("it is larger than %d bytes", limit)
