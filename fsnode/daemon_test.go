@@ -120,7 +120,7 @@ func serve(dir, settings string) error {
 	close(d.ready)
 	go func() {
 		<-ended
-		d.mounted.Shutdown()
+		d.mounted.Shutdown(false)
 	}()
 	d.mounted.Wait()
 	<-ended
@@ -319,8 +319,8 @@ func (d *daemon) Holding(store string, h *Holding) error {
 	return err
 }
 
-func (d *daemon) Shutdown(none, *none) error {
-	d.mounted.Shutdown()
+func (d *daemon) Shutdown(force bool, _ *none) error {
+	d.mounted.Shutdown(force)
 	return nil
 }
 

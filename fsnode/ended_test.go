@@ -104,7 +104,7 @@ func TestShutdown(t *testing.T) {
 	m.put("one", "there", "content")
 	fd := m.create(filepath.Join(m.one, "image"))
 	m.write(fd, "bytes")
-	down := m.shutdown()
+	down := m.shutdown(false)
 	m.await("one", "abort", "image", 1)
 	_, err := unix.Write(fd, []byte("more"))
 	if err != unix.EIO && err != unix.ENOTCONN {
@@ -137,7 +137,7 @@ func TestShutdownInCommit(t *testing.T) {
 	m.write(fd, "bytes")
 	closed := inThread(func() error { return unix.Close(fd) })
 	m.await("one", "commit", "image", 1)
-	down := m.shutdown()
+	down := m.shutdown(false)
 	m.await("one", "abort", "other", 1) // it has begun
 	m.wantErr("create", openErr(filepath.Join(m.one, "late"), unix.O_CREAT|unix.O_WRONLY), unix.ESHUTDOWN)
 	m.wantErr("opendir", openErr(m.one, unix.O_RDONLY|unix.O_DIRECTORY), unix.ESHUTDOWN)
@@ -157,7 +157,7 @@ func TestShutdownBusy(t *testing.T) {
 	m := mount(t, "")
 	m.put("one", "image", "content")
 	fd := m.open(filepath.Join(m.one, "image"), unix.O_RDONLY)
-	down := m.shutdown()
+	down := m.shutdown(false)
 	for connectionOf(m.dir) != "" {
 		if len(down) > 0 {
 			break
@@ -182,13 +182,40 @@ func TestShutdownBusyReader(t *testing.T) {
 	m := mount(t, "")
 	m.put("one", "image", "content")
 	fd := m.open(filepath.Join(m.one, "image"), unix.O_RDONLY)
-	<-m.shutdown()
+	<-m.shutdown(false)
 	m.wantUnmounted()
 	if _, err := unix.Pread(fd, make([]byte, 10), 0); err != nil && err != unix.ENOTCONN {
 		t.Errorf("read: %v", err)
 	}
 	_ = unix.Close(fd)
 	m.waitEnded()
+}
+
+// TestShutdownForced: readers are not waited for, one that waits for a store
+// that hangs or another one.
+func TestShutdownForced(t *testing.T) {
+	need.Root(t)
+	m := mount(t, "[glancefs]\nrequest_timeout = 3600")
+	m.put("one", "image", "content")
+	m.put("two", "image", "content")
+	idle := m.open(filepath.Join(m.one, "image"), unix.O_RDONLY)
+	m.fault("two", "read", "image", hanging)
+	reader := m.open(filepath.Join(m.two, "image"), unix.O_RDONLY)
+	read := inThread(func() error {
+		_, err := unix.Read(reader, make([]byte, 10))
+		return err
+	})
+	m.await("two", "read", "image", 1)
+	<-m.shutdown(true)
+	m.wantUnmounted()
+	if err := <-read.result; err == nil {
+		t.Error("the read was answered")
+	}
+	_, err := unix.Pread(idle, make([]byte, 10), 0)
+	m.wantErr("read", err, unix.ENOTCONN)
+	m.waitEnded()
+	_ = unix.Close(idle) // nobody hears it
+	_ = unix.Close(reader)
 }
 
 // TestUnmount: somebody else unmounts.

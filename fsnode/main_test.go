@@ -208,11 +208,11 @@ func (m *mounted) holding(store string) Holding {
 	return h
 }
 
-// shutdown begins to end the mount, as SIGTERM does; the channel is closed
-// when that has returned.
-func (m *mounted) shutdown() <-chan struct{} {
+// shutdown begins to end the mount, as SIGTERM does, or with force as umount
+// --force; the channel is closed when that has returned.
+func (m *mounted) shutdown(force bool) <-chan struct{} {
 	done := make(chan struct{})
-	call := m.client.Go("Daemon.Shutdown", none{}, new(none), nil)
+	call := m.client.Go("Daemon.Shutdown", force, new(none), nil)
 	go func() {
 		defer close(done)
 		if <-call.Done; call.Error != nil {

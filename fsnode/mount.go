@@ -69,7 +69,7 @@ func Mount(dir string, o Options) (*Mounted, error) {
 	t.server, t.device = server, fuseDevice()
 	go m.serve()
 	if err := server.WaitMount(); err != nil {
-		m.Shutdown()
+		m.Shutdown(false)
 		return nil, fmt.Errorf("mount %s: %w", dir, err)
 	}
 	m.widenReadAhead()

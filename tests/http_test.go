@@ -328,6 +328,34 @@ func TestHTTPHung(t *testing.T) {
 	}
 }
 
+// TestHTTPForced: glancefs umount --force waits for no reader of a server that
+// hangs.
+func TestHTTPForced(t *testing.T) {
+	t.Parallel()
+	m := newWebMount(t, "[glancefs]\nrequest_timeout = 3600")
+	m.log.allow("its readers get 0s more")
+	hung := make(map[string]*process)
+	for _, store := range []string{"web", "cached", "stream"} {
+		p := m.start(t, `exec 3< `+store+`/a.img; echo open; read go; exec cat <&3`)
+		eventually(t, "it is open", func() bool { return p.output(t) == "open\n" })
+		hung[store] = p
+	}
+	m.server.Pause(t)
+	for _, p := range hung {
+		p.send(t, []byte("go\n"))
+		p.wantBlocked(t)
+	}
+	if out, status := glancefs(t, "umount", "--force", m.dir); status != 0 {
+		t.Errorf("status %d, %s", status, out)
+	}
+	m.wantEnd(t)
+	for store, p := range hung {
+		if out, status := p.wait(t); status == 0 || strings.Contains(out, "timed out") {
+			t.Errorf("%s: exit status %d, wrote %q", store, status, out)
+		}
+	}
+}
+
 // TestHTTPChanged: a reader of an image that is replaced on the server gets
 // an error, and whoever opens it then the new one.
 func TestHTTPChanged(t *testing.T) {

@@ -156,7 +156,7 @@ func (d *daemon) serve(parent *parentPipe, out io.Writer) error {
 	if parent == nil {
 		fmt.Fprintln(out, ready)
 	} else if err := parent.tell(report{statusDone, ready}, nil); err != nil {
-		d.mounted.Shutdown()
+		d.mounted.Shutdown(false)
 		return fmt.Errorf("whoever asked for the mount has gone: %w", err)
 	}
 	ended := make(chan struct{})
@@ -167,12 +167,15 @@ func (d *daemon) serve(parent *parentPipe, out io.Writer) error {
 	return d.loop(ended)
 }
 
+// endNow ends a mount without waiting for its readers: umount --force.
+const endNow = unix.SIGUSR1
+
 // catchSignals takes the signals over. Without a log file a hangup means
 // that the terminal has gone.
 func (d *daemon) catchSignals() {
 	d.ends = make(chan os.Signal, 1)
 	d.hangups = make(chan os.Signal, 1)
-	signal.Notify(d.ends, unix.SIGTERM, unix.SIGINT)
+	signal.Notify(d.ends, unix.SIGTERM, unix.SIGINT, endNow)
 	if d.logFiles == nil {
 		signal.Notify(d.ends, unix.SIGHUP)
 	} else {
@@ -195,7 +198,7 @@ func (d *daemon) loop(ended <-chan struct{}) error {
 			d.log.Info("log file opened anew")
 		case s := <-d.ends:
 			d.log.Infof("%v: shutting down", s)
-			d.mounted.Shutdown()
+			d.mounted.Shutdown(s == endNow)
 			select {
 			case <-ended:
 				return d.stores.set.Close()

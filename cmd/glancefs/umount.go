@@ -14,7 +14,7 @@ import (
 )
 
 // endTimeout is how long umount waits for the daemon: a commit that has
-// begun gets 10 s to end, readers of a busy mount 10 s more.
+// begun gets 10 s to end; cleaning up may take as long.
 const endTimeout = 30 * time.Second
 
 func newUmountCommand() *cobra.Command {
@@ -60,7 +60,7 @@ func umount(dir string, force bool, notes io.Writer) error {
 	}
 	defer daemon.Close()
 	if force {
-		err = unix.PidfdSendSignal(int(daemon.Fd()), unix.SIGTERM, nil, 0)
+		err = unix.PidfdSendSignal(int(daemon.Fd()), endNow, nil, 0)
 	} else {
 		err = unmountIdle(path, dir)
 	}
