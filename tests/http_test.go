@@ -18,8 +18,8 @@ import (
 
 // webMount is a mount with stores of a real nginx: web, cached (whose reads
 // are not verified, and go through the page cache), stream (without ranges,
-// likewise), secure, bare (without an index page) and unset (without a base
-// URL). They have a.img, b.img and none.img, which has no digests.
+// likewise), secure, bare (without an index page), down (which answers 503)
+// and unset (without a base URL). They have a.img, b.img and none.img, which has no digests.
 type webMount struct {
 	*mount
 	server *web.Server
@@ -45,7 +45,7 @@ func newWebMount(t *testing.T, conf ...string) *webMount {
 	m.server.Write(t, "MD5SUMS", []byte(md5.String()))
 	m.mount = setup{conf: fmt.Sprintf(`
 [DEFAULT]
-enabled_backends = fast:file, slow:file, web:http, cached:http, stream:http, secure:http, bare:http, unset:http
+enabled_backends = fast:file, slow:file, web:http, cached:http, stream:http, secure:http, bare:http, down:http, unset:http
 [web]
 http_store_base_url = %[1]s/html/
 [cached]
@@ -59,6 +59,8 @@ http_store_base_url = %[2]s/xml/
 https_ca_certificates_file = %[3]s
 [bare]
 http_store_base_url = %[4]s/auth/
+[down]
+http_store_base_url = %[1]s/down/
 %[5]s
 `, m.server.HTTP, m.server.HTTPS, m.server.CAFile, strings.Replace(m.server.HTTP, "://", "://user:secret@", 1), strings.Join(conf, "\n"))}.mount(t)
 	// Without the server no connection is kept, and the daemon is idle.
@@ -423,6 +425,9 @@ func TestHTTPCommands(t *testing.T) {
 	}
 	m.server.Write(t, "b.img", random('z', 1000))
 	if text, status := glancefs(t, "verify", "--config-file", conf, "web/b.img"); status != 5 {
+		t.Errorf("status %d, %s", status, text)
+	}
+	if text, status := glancefs(t, "check", "--config-file", conf); status != 1 || !strings.Contains(text, "web: ok") || !strings.Contains(text, "bare: ok") || !strings.Contains(text, "down: error: "+m.server.HTTP[7:]+" answers 503") {
 		t.Errorf("status %d, %s", status, text)
 	}
 	if text, status := glancefs(t, "delete", "--config-file", conf, m.server.HTTP+"/html/a.img"); status != 1 || !strings.Contains(text, "read-only") {

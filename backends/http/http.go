@@ -81,13 +81,18 @@ func (s *Store) Close() error {
 // errNoBase is why a store without http_store_base_url has no images.
 var errNoBase = errors.New("http_store_base_url is not set: the store shows no images")
 
-// Health asks for the index page; see backends.HealthTeller. That there is
-// none is no fault.
+// Health asks for the index page and for digests; see backends.HealthTeller.
+// That there are none is no fault, but an answer that is neither a file of
+// digests nor that there is none would fail every open: a server may keep
+// its pages from us (403) and be down behind that (503).
 func (s *Store) Health(ctx context.Context) error {
 	if s.base == nil {
 		return errNoBase
 	}
-	_, err := s.index(ctx)
+	if _, err := s.index(ctx); err != nil {
+		return err
+	}
+	_, err := s.sums.get(ctx, s, "SHA512SUMS", "sha512")
 	return err
 }
 

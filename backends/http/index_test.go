@@ -121,6 +121,38 @@ func TestNoIndex(t *testing.T) {
 	}
 }
 
+// TestHealth: a server works if it has an index page, or none, and files of
+// digests, or none.
+func TestHealth(t *testing.T) {
+	for _, test := range []struct {
+		page, sums int
+		want       error
+	}{
+		{200, 200, nil}, {200, 404, nil}, {403, 404, nil}, {404, 410, nil},
+		{503, 503, backends.ErrUnavailable}, {429, 404, backends.ErrUnavailable}, {502, 200, backends.ErrUnavailable},
+		{403, 503, backends.ErrUnavailable}, {404, 500, backends.ErrUnavailable}, {200, 403, fs.ErrPermission},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s, _ := newWeb(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/images/" {
+					w.WriteHeader(test.page)
+				} else {
+					w.WriteHeader(test.sums)
+				}
+			})
+			if err := s.Health(t.Context()); !errors.Is(err, test.want) {
+				t.Errorf("%+v: %v", test, err)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestStore(t, options{BaseURL: "http://nobody/"}, new(network).dial)
+		if err := s.Health(t.Context()); !errors.Is(err, backends.ErrUnavailable) {
+			t.Errorf("of a server that is not there: %v", err)
+		}
+	})
+}
+
 // TestIndexRedirected: the links of a page are to its neighbours, wherever
 // the page is.
 func TestIndexRedirected(t *testing.T) {
