@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 
@@ -58,6 +59,9 @@ func (s *stream) ReadAt(ctx context.Context, p []byte, off int64) (n int, err er
 		}
 		return nil
 	})
+	if err != nil && ctx.Err() != nil && s.pos < off {
+		err = fmt.Errorf("%w: the server answers no ranges, and sent %d of the bytes before the wanted ones", err, s.pos)
+	}
 	return n, err
 }
 

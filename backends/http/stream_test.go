@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,6 +68,26 @@ func TestStreamJump(t *testing.T) {
 		if waited := time.Since(begin); waited != 0 {
 			t.Errorf("waited for %v", waited)
 		}
+	})
+}
+
+// TestStreamTooFar: what a stream can't reach in time is an error that says
+// so, and the image can be read on.
+func TestStreamTooFar(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, s := streamed(t, 300_000)
+		r := openX(t, s)
+		b := &breaker{files: f, bytes: 1000, hang: true}
+		b.left.Store(1)
+		f.set(func() { f.manners.meddle = b.meddle })
+		r.(*stream).breakOff()
+		ctx, cancel := context.WithTimeout(t.Context(), s.stall/2)
+		defer cancel()
+		_, err := r.ReadAt(ctx, make([]byte, 1000), 200_000)
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(errorText(err), "no ranges, and sent 1000 of") {
+			t.Error(err)
+		}
+		wantRead(t, r, f.data["x"], 200_000, 1000)
 	})
 }
 
