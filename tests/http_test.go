@@ -3,10 +3,15 @@ package tests
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -147,6 +152,38 @@ func TestHTTPParallel(t *testing.T) {
 	all.Wait()
 }
 
+// TestHTTPMmap: an image whose reads are verified, and do not go through the
+// page cache, can't be mapped shared.
+func TestHTTPMmap(t *testing.T) {
+	t.Parallel()
+	m := newWebMount(t)
+	for _, test := range []struct {
+		store string
+		flags int
+		want  error
+	}{
+		{"web", unix.MAP_SHARED, unix.ENODEV}, {"web", unix.MAP_PRIVATE, nil}, {"cached", unix.MAP_SHARED, nil},
+	} {
+		f, err := os.Open(m.dir + "/" + test.store + "/b.img")
+		if err != nil {
+			t.Fatal(err)
+		}
+		mapped, err := unix.Mmap(int(f.Fd()), 0, len(m.data["b.img"]), unix.PROT_READ, test.flags)
+		if err != test.want {
+			t.Errorf("%+v: %v", test, err)
+		}
+		if err == nil {
+			wantBytes(t, test.store, mapped, m.data["b.img"])
+			if err := unix.Munmap(mapped); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestHTTPReadOnly: nothing can be added, changed or deleted.
 func TestHTTPReadOnly(t *testing.T) {
 	t.Parallel()
@@ -200,11 +237,15 @@ func TestHTTPCopy(t *testing.T) {
 		got, err := os.ReadFile(m.dir + "/cached/a.img")
 		return err == nil && bytes.Equal(got, rotten)
 	})
-	for _, script := range []string{`cp cached/a.img slow/rotten`, `cp stream/a.img slow/rotten`, `cp web/a.img slow/rotten`, `cat web/a.img > $S/out`, `md5sum web/a.img`} {
+	for _, script := range []string{`cp cached/a.img slow/rotten`, `cp stream/a.img slow/rotten`, `cp web/a.img slow/rotten`, `md5sum web/a.img`,
+		`cat web/a.img > $S/out`, `dd if=web/a.img of=$S/out bs=1M`, `cp --sparse=never web/a.img $S/out`} {
 		if out, status := m.sh(t, script); status == 0 {
 			t.Errorf("%s: exit status 0, wrote %q", script, out)
 		}
 		wantNoImage(t, m.slow+"/rotten")
+	}
+	if st, err := os.Stat(m.scratch + "/out"); err != nil || st.Size() == 0 || st.Size() >= int64(len(rotten)) {
+		t.Errorf("cp has left %v, %v: it can only see a part", st, err)
 	}
 	m.log.want(t, `"image":"rotten"`)
 	m.log.want(t, `"image":"a.img".*is not what it was declared|is not what it was declared.*"image":"a.img"`)
@@ -356,6 +397,78 @@ func TestHTTPForced(t *testing.T) {
 			t.Errorf("%s: exit status %d, wrote %q", store, status, out)
 		}
 	}
+}
+
+// TestHTTPErrno: what a server answers, as errno of stat and open.
+func TestHTTPErrno(t *testing.T) {
+	t.Parallel()
+	tests := map[string]unix.Errno{
+		"400": unix.EINVAL, "401": unix.EACCES, "403": unix.EACCES, "404": unix.ENOENT, "405": unix.EINVAL, "407": unix.EACCES,
+		"410": unix.ENOENT, "412": unix.EINVAL, "416": unix.EINVAL, "418": unix.EINVAL, "429": unix.EHOSTDOWN, "451": unix.EACCES,
+		"500": unix.EHOSTDOWN, "501": unix.EIO, "503": unix.EHOSTDOWN,
+		"loop": unix.EIO, "nowhere": unix.EIO, "plain": unix.EIO, "sizeless": unix.EIO, "reset": unix.EHOSTDOWN, "silent": unix.ETIMEDOUT,
+		"foreign": unix.EHOSTDOWN, "gone": unix.EHOSTDOWN, "nosums": unix.EACCES, "badsums": unix.EIO,
+	}
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		kind, name, _ := strings.Cut(r.URL.Path[1:], "/")
+		code, _ := strconv.Atoi(kind)
+		switch sums := strings.HasSuffix(name, "SUMS") || strings.HasSuffix(name, "sums") || strings.HasPrefix(name, "x."); {
+		case sums && kind == "nosums":
+			w.WriteHeader(http.StatusForbidden)
+		case kind == "badsums" && name == "SHA256SUMS":
+			fmt.Fprintln(w, "nothing  x")
+		case sums:
+			w.WriteHeader(http.StatusNotFound)
+		case code != 0:
+			w.WriteHeader(code)
+		case kind == "loop":
+			http.Redirect(w, r, r.URL.Path, http.StatusFound)
+		case kind == "nowhere":
+			w.WriteHeader(http.StatusFound)
+		case kind == "plain":
+			http.Redirect(w, r, "http://"+r.Host+"/other", http.StatusFound)
+		case kind == "sizeless":
+			_ = http.NewResponseController(w).Flush()
+		case kind == "reset":
+			panic(http.ErrAbortHandler)
+		case kind == "silent":
+			<-r.Context().Done()
+		default:
+			w.Header().Set("Content-Length", "0")
+		}
+	}
+	server, secure := httptest.NewServer(http.HandlerFunc(handler)), httptest.NewUnstartedServer(http.HandlerFunc(handler))
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of clients that do not trust it
+	secure.StartTLS()
+	defer server.Close()
+	defer secure.Close()
+	var enabled, groups strings.Builder
+	for name := range tests {
+		base := server.URL
+		switch name {
+		case "plain":
+			base = secure.URL
+			groups.WriteString("[s-plain]\nhttps_insecure = true\n")
+		case "foreign":
+			base = secure.URL
+		case "gone":
+			base = "http://127.0.0.1:1"
+		}
+		fmt.Fprintf(&enabled, ", s-%s:http", name)
+		fmt.Fprintf(&groups, "[s-%[1]s]\nhttp_store_base_url = %[2]s/%[1]s/\nrequest_timeout = 5\n", name, base)
+	}
+	m := newMount(t, "[DEFAULT]\nenabled_backends = fast:file, slow:file"+enabled.String()+"\n"+groups.String())
+	m.log.allow(`"store":"s-`)
+	var all sync.WaitGroup
+	for name, want := range tests {
+		all.Go(func() {
+			_, err := os.Stat(m.dir + "/s-" + name + "/x")
+			if !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", name, err, want)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // TestHTTPChanged: a reader of an image that is replaced on the server gets
