@@ -360,6 +360,9 @@ func TestHTTPHung(t *testing.T) {
 	}
 	_, err = f.ReadAt(make([]byte, 1000), 8<<20)
 	wantErrno(t, err, unix.ETIMEDOUT)
+	if st, err := f.Stat(); err != nil || st.Size() != int64(len(m.data["a.img"])) {
+		t.Errorf("attributes of the open image: %v, %v", st, err)
+	}
 	m.server.Resume(t)
 	eventually(t, "the server answers again", func() bool {
 		_, err := os.Stat(m.dir + "/web/a.img")

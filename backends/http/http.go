@@ -12,13 +12,20 @@
 // An image is bytes: nothing is ever decompressed, and no compression asked
 // for. Its size is what the server tells before the first byte, and one that
 // it does not tell is an error. Its incarnation is the ETag, if that is a
-// strong one, else Last-Modified with the weak one; every request of an open image says which
-// incarnation it is for, and every reply is checked, so that an image which
-// is replaced on the server is an error to its reader, and never a mixture.
+// strong one, else Last-Modified with the weak one; every request of an open
+// image says which incarnation it is for, and every reply is checked, so that
+// an image which is replaced on the server is an error to its reader, and
+// never a mixture.
 // (Two contents with one size and one Last-Modified, to the second, can't be
 // told apart.)
 //
 // Its digests are those that the directory publishes (sums.go).
+//
+// # A server that is down
+//
+// Whoever reads an open image waits for its server, for as long as a request
+// may take. Whoever opens one, or asks for it, is told at once that nobody
+// takes connections, and after a few tries anything else (request.go).
 //
 // # Redirects
 //

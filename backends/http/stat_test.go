@@ -3,6 +3,7 @@ package http
 import (
 	"errors"
 	"io/fs"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,6 +44,13 @@ func TestStat(t *testing.T) {
 			want: backends.Image{Size: 10 << 20, Mtime: time.Unix(0, 0), Incarnation: `"a" 10485760`}, asked: []string{"HEAD x", "GET x 0-0"}},
 		{name: "no size", manners: manners{noLength: true}, size: 5000, err: errNoSize, asked: []string{"HEAD x", "GET x 0-0"}},
 		{name: "no size, no ranges", manners: manners{noLength: true, noRanges: true}, size: 5000, err: errNoSize, asked: []string{"HEAD x", "GET x 0-0"}},
+		{name: "416 for a byte that it has", manners: manners{noHead: 405, meddle: func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodGet {
+				w.Header().Set("Content-Range", "bytes */1000")
+				w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+			}
+			return r.Method == http.MethodGet
+		}}, size: 1000, err: backends.ErrInvalid, asked: []string{"HEAD x", "GET x 0-0"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -66,6 +74,24 @@ func TestStat(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestConditions: what a reader's requests are subject to.
+func TestConditions(t *testing.T) {
+	const lastModified = "Thu, 29 Feb 2024 12:30:01 GMT"
+	for _, test := range []struct {
+		facts facts
+		want  http.Header
+	}{
+		{facts{etag: `"a"`, modified: lastModified}, http.Header{"If-Match": {`"a"`}}},
+		{facts{etag: `W/"a"`, modified: lastModified}, http.Header{"If-Unmodified-Since": {lastModified}}},
+		{facts{modified: lastModified}, http.Header{"If-Unmodified-Since": {lastModified}}},
+		{facts{etag: `W/"a"`}, http.Header{}},
+	} {
+		if diff := cmp.Diff(test.want, test.facts.unchanged()); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", test.facts, diff)
+		}
 	}
 }
 
