@@ -551,6 +551,26 @@ func TestHTTPCommands(t *testing.T) {
 	}
 }
 
+// TestHTTPProxyFromEnvironment: where the options name no proxy, the environment does.
+func TestHTTPProxyFromEnvironment(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.String() != "http://images.invalid/x" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		w.Header().Set("Content-Length", "1234")
+	}))
+	defer proxy.Close()
+	t.Setenv("HTTP_PROXY", proxy.URL)
+	conf := filepath.Join(t.TempDir(), "glance-api.conf")
+	if err := os.WriteFile(conf, []byte("[DEFAULT]\nenabled_backends = web:http\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if text, status := glancefs(t, "size", "--config-file", conf, "http://images.invalid/x"); status != 0 || text != "1234\n" {
+		t.Errorf("status %d, %s", status, text)
+	}
+}
+
 // TestInteropHTTP: the real glance_store finds the same images under the
 // locations that we tell, and refuses the same URIs.
 func TestInteropHTTP(t *testing.T) {

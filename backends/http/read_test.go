@@ -385,7 +385,7 @@ func TestWrongBodies(t *testing.T) {
 	for name, test := range map[string]struct {
 		status  int
 		span    string // Content-Range
-		bytes   int
+		bytes   int    // negative: with Content-Length
 		want    error
 		message string
 	}{
@@ -395,6 +395,7 @@ func TestWrongBodies(t *testing.T) {
 		"larger range":  {206, "bytes 0-10/1000", 11, nil, "asked for the bytes 0 to 9"},
 		"empty range":   {206, "bytes 0--1/1000", 0, nil, "asked for the bytes 0 to 9"},
 		"other size":    {206, "bytes 0-9/1001", 10, errChanged, "has changed"},
+		"other length":  {206, "bytes 0-9/1000", -5, nil, "asked for the bytes 0 to 9"},
 		"no range":      {206, "", 10, nil, "asked for the bytes 0 to 9"},
 		"whole image":   {200, "", 1000, nil, "gives the whole image"},
 		"no content":    {204, "", 0, nil, "204 No Content"},
@@ -411,9 +412,13 @@ func TestWrongBodies(t *testing.T) {
 						if test.span != "" {
 							w.Header().Set("Content-Range", test.span)
 						}
+						n := max(test.bytes, -test.bytes)
+						if n > test.bytes {
+							w.Header().Set("Content-Length", fmt.Sprint(n))
+						}
 						w.WriteHeader(test.status)
-						_ = http.NewResponseController(w).Flush() // no Content-Length
-						_, _ = w.Write(f.data["x"][:test.bytes])
+						_ = http.NewResponseController(w).Flush() // without that it would have one
+						_, _ = w.Write(f.data["x"][:n])
 						return true
 					}
 				})

@@ -201,12 +201,18 @@ func TestDeadlines(t *testing.T) {
 // not answer in time.
 func TestConnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newTestStore(t, options{BaseURL: "http://nobody/"}, new(network).dial)
 		begin := time.Now()
-		if _, err := s.Stat(t.Context(), "x"); !errors.Is(err, backends.ErrUnavailable) || time.Since(begin) != 0 {
-			t.Errorf("after %v: %v", time.Since(begin), err)
+		for _, o := range []options{
+			{BaseURL: "http://nobody/"},
+			{BaseURL: "http://somebody/", Proxies: map[string]string{"all": "nobody:3128"}},
+			{BaseURL: "https://somebody/", Proxies: map[string]string{"all": "nobody:3128"}},
+		} {
+			s := newTestStore(t, o, new(network).dial)
+			if _, err := s.Stat(t.Context(), "x"); !errors.Is(err, backends.ErrUnavailable) || time.Since(begin) != 0 {
+				t.Errorf("%+v: after %v: %v", o, time.Since(begin), err)
+			}
 		}
-		s = newTestStore(t, options{BaseURL: "http://nobody/"}, func(ctx context.Context, _, _ string) (net.Conn, error) {
+		s := newTestStore(t, options{BaseURL: "http://nobody/"}, func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		})
