@@ -150,6 +150,28 @@ func TestNginxConnections(t *testing.T) {
 	}
 }
 
+// TestNginxRefusalsConnections: that there is none (404) costs no connection.
+func TestNginxRefusalsConnections(t *testing.T) {
+	const images = 10
+	server := web.StartNginx(t)
+	s := online(t, options{BaseURL: server.HTTP + "/html/"})
+	connections := make(map[string]bool)
+	for i := range images {
+		name := fmt.Sprintf("%d.img", i)
+		server.Write(t, name, nil)
+		if _, err := s.Stat(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range server.Requests(t, "/html/"+name+".md5", 1) {
+			fields := strings.Fields(line)
+			connections[fields[len(fields)-1]] = true
+		}
+	}
+	if len(connections) == 0 || len(connections) > images/2 {
+		t.Errorf("%d connections for %d requests", len(connections), images)
+	}
+}
+
 // TestNginxCertificates: a certificate that nobody vouches for is refused,
 // with the options that would change that.
 func TestNginxCertificates(t *testing.T) {

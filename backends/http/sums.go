@@ -114,7 +114,7 @@ func (s *Store) fetchSums(ctx context.Context, file, algo string) (map[string]st
 		if err != nil {
 			return err
 		}
-		defer resp.Body.Close()
+		defer discard(resp) // most often a short 404
 		if resp.StatusCode != http.StatusOK {
 			return statusError(resp)
 		}
