@@ -286,11 +286,11 @@ func TestHTTPCopyAlgorithms(t *testing.T) {
 // digests are compared.
 func TestHTTPRestart(t *testing.T) {
 	t.Parallel()
-	m := newWebMount(t)
-	data := random('q', 40<<20) // more than the buffers between server and reader
+	m := newWebMount(t, "[glancefs]\nrequest_timeout = 50") // the machine may be slow
+	data := random('q', 40<<20)                             // more than the buffers between server and reader
 	m.server.Write(t, "q.img", data)
 	readers := make(map[string]*process)
-	for _, store := range []string{"web", "cached", "stream"} {
+	for _, store := range []string{"web", "cached", "stream", "secure"} {
 		p := m.start(t, `exec 3< `+store+`/q.img > $S/`+store+`; head -c 3000000 <&3; echo ready >&2; read go; exec cat <&3`)
 		readers[store] = p
 		eventually(t, "the reader has begun", func() bool { return strings.Contains(p.output(t), "ready") })
