@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"syscall"
 	"time"
 
 	"github.com/ceph/go-ceph/rbd"
@@ -44,12 +43,10 @@ func (w *writer) cleanUp() {
 	w.cluster.leave()
 	switch {
 	case w.stage.Load() == committed || !w.made:
-	case w.image == nil:
-		w.store.RemoveLeftovers(w.store.life) // it is not marked
+	case w.mark == mark{}:
+		w.store.RemoveLeftovers(w.store.life)
 	default:
-		again(w.store.life, w.store.log, func() error {
-			return w.store.do(w.store.life, func(c *cluster) error { return c.settle(w.name) })
-		})
+		w.store.settle(w.name, w.id, w.mark)
 	}
 }
 
@@ -68,7 +65,7 @@ func again(ctx context.Context, log *logrus.Entry, fn func() error) {
 			return
 		}
 		if ctx.Err() == nil {
-			log.WithError(err).Debug("what an add has left is not removed yet")
+			log.WithError(err).Debug("what an add or a delete has left is still there")
 		}
 		select {
 		case <-ctx.Done():
@@ -78,32 +75,51 @@ func again(ctx context.Context, log *logrus.Entry, fn func() error) {
 	}
 }
 
-// settle finishes what the writer or deleter of an RBD image, who is gone or
-// has lost his connection, has begun: with its snapshot it is complete, and
-// loses the mark; without, it is removed.
-func (c *cluster) settle(name string) error {
-	img, err := rbd.OpenImage(c.pool, name, rbd.NoSnapshot)
-	if err != nil {
-		if err = at("open", err); errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
+// settle settles what this process has left, as soon as the cluster answers.
+func (s *Store) settle(name, id string, m mark) {
+	again(s.life, s.log, func() error {
+		return s.do(s.life, func(c *cluster) error { return c.settle(name, id, m) })
+	})
+}
+
+// settle finishes or takes back what somebody has begun who is gone or has
+// lost his connection. An add without the snapshot is removed; an RBD image
+// with it is an image, and so is again one that was being deleted.
+func (c *cluster) settle(name, id string, m mark) error {
+	img, err := c.openToChange(name, id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
 		return err
 	}
-	m, err := readMark(img)
-	if err == nil && m != nil {
-		err = breakLock(img, *m)
-	}
-	if err != nil || m == nil { // or nothing is to be done any more
+	now, err := readMark(img)
+	if err != nil || now == nil || *now != m { // or nothing is to be done any more
 		return errors.Join(err, img.Close())
 	}
-	if _, err := img.GetSnapID(snapName); err == nil {
-		return errors.Join(complete(img), img.Close())
-	}
-	err = removeTempSnap(img)
-	if err := errors.Join(err, img.Close()); err != nil {
+	stays, err := c.settleOpen(img, m)
+	if err := errors.Join(err, img.Close()); err != nil || stays {
 		return err
 	}
 	return at("remove", rbd.RemoveImage(c.pool, name))
+}
+
+// settleOpen does of settle what can be done while the RBD image is open, and
+// tells whether it stays.
+func (c *cluster) settleOpen(img *rbd.Image, m mark) (stays bool, err error) {
+	if err := breakLock(img, m); err != nil {
+		return false, err
+	}
+	if stays, err = hasSnap(img, snapName); err != nil {
+		return false, err
+	}
+	if !stays && m.Snap == 0 {
+		return false, removeTempSnap(img)
+	}
+	// Somebody else may be about to delete it, and does not if he sees us.
+	if err := c.unwatched(img, m.Client); err != nil {
+		return false, err
+	}
+	return true, restore(img, m)
 }
 
 // complete makes a marked image with the snapshot one that is not marked.
@@ -123,12 +139,12 @@ func complete(img *rbd.Image) error {
 
 // removeTempSnap removes the snapshot that was to become snapName.
 func removeTempSnap(img *rbd.Image) error {
-	if _, err := img.GetSnapID(tempSnap); err != nil {
-		return nil // it was not made
+	if there, err := hasSnap(img, tempSnap); err != nil || !there {
+		return err
 	}
 	snap := img.GetSnapshot(tempSnap)
-	if err := at("unprotect the snapshot", snap.Unprotect()); err != nil && !errors.Is(err, syscall.EINVAL) {
-		return err // EINVAL: it was not protected
+	if err := unprotect(snap); err != nil {
+		return err
 	}
 	return at("remove the snapshot", snap.Remove())
 }

@@ -59,9 +59,11 @@ func (w *writer) begin(c *cluster) error {
 	if w.id, err = img.GetId(); err != nil {
 		return at("ask for the id", err)
 	}
-	if err := c.mark().set(img); err != nil {
+	m := c.mark()
+	if err := m.set(img); err != nil {
 		return err
 	}
+	w.mark = m
 	return lock(img)
 }
 

@@ -7,11 +7,21 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
+	"slices"
 	"syscall"
+	"time"
 
 	"github.com/ceph/go-ceph/rbd"
 
 	"glancefs/backends"
+)
+
+// How often, and how far apart, a delete is tried of an image that another
+// client has open for writing: he may be deleting it, too.
+const (
+	deleteTries = 5
+	deletePause = 100 * time.Millisecond
 )
 
 // Delete removes an image; see backends.Store. One that has clones, or that
@@ -20,13 +30,23 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	if s.readOnly {
 		return backends.ErrReadOnly
 	}
-	return s.do(ctx, func(c *cluster) error {
-		id, err := s.deletable(c, name)
-		if err != nil {
+	for try := 1; ; try++ {
+		err := s.do(ctx, func(c *cluster) error {
+			id, err := s.deletable(c, name)
+			if err != nil {
+				return err
+			}
+			return s.remove(ctx, c, name, id)
+		})
+		if !errors.Is(err, errWatched) || try == deleteTries {
 			return err
 		}
-		return s.remove(ctx, c, name, id)
-	})
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(deletePause/2 + rand.N(deletePause)):
+		}
+	}
 }
 
 // deletable returns the id of a complete image that has no clones, and no
@@ -57,42 +77,86 @@ func (s *Store) deletable(c *cluster, name string) (string, error) {
 	return id, at("ask for the id", err)
 }
 
-// remove removes an RBD image: the mark, the protection and the snapshot's
-// name, then the snapshot and all the rest. From the third step on it goes on
-// when its caller goes.
+// remove removes an RBD image: the mark, the protection, the snapshot, then
+// all the rest, or takes that back. From the third step on it goes on when its
+// caller goes.
 func (s *Store) remove(ctx context.Context, c *cluster, name, id string) error {
 	img, err := c.openToChange(name, id)
 	if err != nil {
 		return err
 	}
-	if err := c.withdraw(ctx, img); err != nil {
+	m, err := c.deletionMark(img)
+	if err != nil {
 		return errors.Join(err, img.Close())
 	}
-	if err := at("remove the snapshot", img.GetSnapshot(tempSnap).Remove()); err != nil {
-		return errors.Join(err, restore(img), img.Close())
+	if err = m.set(img); err == nil {
+		err = withdraw(ctx, img)
 	}
-	if err := at("close", img.Close()); err != nil {
-		return c.undelete(name, id, err)
+	if err = errors.Join(err, at("close", img.Close())); err == nil {
+		err = s.removeWithdrawn(c, name)
 	}
-	err = at("remove", rbd.RemoveImage(c.pool, name))
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, syscall.ENOTEMPTY) && s.opts.TrashInUse:
-		return s.trash(c, name, id)
 	}
-	return c.undelete(name, id, err)
+	return s.takeBack(c, name, id, m, err)
 }
 
-// undelete makes an image again of one that could not be removed at last; err
-// is why.
-func (c *cluster) undelete(name, id string, err error) error {
-	back := c.reopen(name, id, restore)
+// deletionMark is the mark of a delete of a complete image that nobody else
+// has open.
+func (c *cluster) deletionMark(img *rbd.Image) (mark, error) {
+	if err := c.unwatched(img, 0); err != nil {
+		return mark{}, err
+	}
+	m := c.mark()
+	var err error
+	m.Snap, err = img.GetSnapID(snapName)
+	return m, at("look for the snapshot", err)
+}
+
+// withdraw makes a marked image no image any more. By the name that it is
+// given the snapshot is removed as a whole, or found by restore.
+func withdraw(ctx context.Context, img *rbd.Image) error {
+	err := unprotect(img.GetSnapshot(snapName))
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	if err == nil {
+		err = at("rename the snapshot", img.GetSnapshot(snapName).Rename(tempSnap))
+	}
+	if err == nil {
+		err = at("remove the snapshot", img.GetSnapshot(tempSnap).Remove())
+	}
+	return err
+}
+
+// removeWithdrawn removes an RBD image without the snapshot, or moves it to
+// the pool's trash. Until it is in there, which librbd does first with what it
+// removes (librbd/api/Image.cc), all of its bytes are.
+func (s *Store) removeWithdrawn(c *cluster, name string) error {
+	err := at("remove", rbd.RemoveImage(c.pool, name))
+	if errors.Is(err, syscall.ENOTEMPTY) && s.opts.TrashInUse {
+		// Its clones need what their snapshot was made of. It stays marked:
+		// who restores it from the trash gets an image.
+		return at("move to the trash", rbd.GetImage(c.pool, name).Trash(0))
+	}
+	return err
+}
+
+// takeBack makes an image again of one that is marked with m and could not be
+// removed; err is why. If that can't be done now, it is when the cluster
+// answers again, or by the next start.
+func (s *Store) takeBack(c *cluster, name, id string, m mark, err error) error {
+	back := c.reopen(name, id, func(img *rbd.Image) error { return restore(img, m) })
+	if back != nil && !errors.Is(back, fs.ErrNotExist) {
+		s.work.Go(func() { s.settle(name, id, m) })
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && errors.Is(back, fs.ErrNotExist):
 		return nil // somebody was faster
 	case errors.Is(err, fs.ErrNotExist): // librbd misses something else
 		err = fmt.Errorf("%v, but it is there", err)
+	case errors.Is(err, syscall.EBUSY):
+		err = fmt.Errorf("%w: %v", errWatched, err)
 	case errors.Is(err, syscall.EMLINK):
 		err = fmt.Errorf("%w: it is in a group", backends.ErrBusy)
 	case errors.Is(err, syscall.ENOTEMPTY): // which Go takes for fs.ErrExist
@@ -101,38 +165,18 @@ func (c *cluster) undelete(name, id string, err error) error {
 	return errors.Join(err, back)
 }
 
-// withdraw makes an image no image any more, or leaves it as it was.
-func (c *cluster) withdraw(ctx context.Context, img *rbd.Image) error {
-	if err := c.unwatched(img); err != nil {
-		return err
-	}
-	if err := c.mark().set(img); err != nil {
-		return err
-	}
-	snap := img.GetSnapshot(snapName)
-	err := at("unprotect the snapshot", snap.Unprotect())
-	if errors.Is(err, syscall.EINVAL) { // it was not protected
-		err = nil
-	}
-	if err == nil {
-		err = context.Cause(ctx)
-	}
-	if err == nil {
-		err = at("rename the snapshot", snap.Rename(tempSnap))
-	}
-	if err != nil {
-		return errors.Join(err, complete(img))
-	}
-	return nil
-}
+// errWatched is of an image that another client has open for writing.
+var errWatched = fmt.Errorf("%w", backends.ErrBusy)
 
 // unwatched tells whether nobody but ourselves has an RBD image open for
-// writing, as glance_store 4.1.0 has it that reads.
-func (c *cluster) unwatched(img *rbd.Image) error {
+// writing, as glance_store 4.1.0 has it that reads. The client gone counts as
+// nobody: 30 s may pass until Ceph notices; 0 is none.
+func (c *cluster) unwatched(img *rbd.Image, gone uint64) error {
 	watchers, err := img.ListWatchers()
 	if err != nil {
 		return at("look for watchers", err)
 	}
+	watchers = slices.DeleteFunc(watchers, func(w rbd.ImageWatcher) bool { return uint64(w.Id) == gone })
 	if len(watchers) <= 1 {
 		return nil
 	}
@@ -142,34 +186,51 @@ func (c *cluster) unwatched(img *rbd.Image) error {
 			who = w.Addr
 		}
 	}
-	return fmt.Errorf("%w: %s has it open", backends.ErrBusy, who)
+	return fmt.Errorf("%w: %s has it open", errWatched, who)
 }
 
-// restore makes an image again of one that was withdrawn.
-func restore(img *rbd.Image) error {
-	if _, err := img.GetSnapID(tempSnap); err != nil { // it was removed already
-		id, err := makeSnap(img)
-		if err != nil {
-			return err
-		}
-		if err := at("write the metadata "+keySnap, img.SetMetadata(keySnap, fmt.Sprint(id))); err != nil {
-			return err
-		}
-	}
-	if err := at("name the snapshot", img.GetSnapshot(tempSnap).Rename(snapName)); err != nil {
+// restore makes an image of an RBD image that is marked, and is complete but
+// for its snapshot.
+func restore(img *rbd.Image, m mark) error {
+	if there, err := hasSnap(img, snapName); err != nil {
 		return err
+	} else if !there {
+		if err := restoreSnap(img, m); err != nil {
+			return err
+		}
 	}
 	return complete(img)
 }
 
-// trash moves an RBD image whose snapshots have clones to the pool's trash.
-func (s *Store) trash(c *cluster, name, id string) error {
-	err := c.reopen(name, id, func(img *rbd.Image) error { return removeMetadata(img, keyMark) })
-	if err == nil {
-		err = at("move to the trash", rbd.GetImage(c.pool, name).Trash(0))
+// restoreSnap makes the snapshot again that a delete has renamed or removed.
+func restoreSnap(img *rbd.Image, m mark) error {
+	id, err := img.GetSnapID(tempSnap)
+	if err = at("look for the snapshot "+tempSnap, err); errors.Is(err, fs.ErrNotExist) {
+		id, err = makeSnap(img)
+	}
+	if err == nil && id != m.Snap {
+		err = moveRecord(img, m.Snap, id)
 	}
 	if err != nil {
-		return c.undelete(name, id, err)
+		return err
 	}
-	return nil
+	return at("name the snapshot", img.GetSnapshot(tempSnap).Rename(snapName))
+}
+
+// hasSnap tells whether an RBD image has a snapshot of that name.
+func hasSnap(img *rbd.Image, name string) (bool, error) {
+	_, err := img.GetSnapID(name)
+	if err = at("look for the snapshot "+name, err); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// unprotect lets a snapshot be removed.
+func unprotect(snap *rbd.Snapshot) error {
+	err := at("unprotect the snapshot", snap.Unprotect())
+	if errors.Is(err, syscall.EINVAL) { // it was not protected
+		return nil
+	}
+	return err
 }

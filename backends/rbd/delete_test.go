@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ceph/go-ceph/rbd"
@@ -136,6 +138,49 @@ func TestDeleteFailsLate(t *testing.T) {
 	wantIs(t, "delete of an image in a group", s.Delete(t.Context(), "image"), backends.ErrBusy)
 	wantProtected(t, s, "image")
 	wantImage(t, s, "image", data)
+}
+
+// withdrawn begins to delete an image, until its snapshot is removed, and runs
+// then while it is open.
+func withdrawn(s *Store, name string, then func(c *cluster, id string, m mark)) error {
+	ctx := context.Background()
+	return s.do(ctx, func(c *cluster) error {
+		id, err := s.deletable(c, name)
+		if err != nil {
+			return err
+		}
+		return c.reopen(name, id, func(img *rbd.Image) error {
+			m, err := c.deletionMark(img)
+			if err == nil {
+				err = errors.Join(m.set(img), withdraw(ctx, img))
+			}
+			then(c, id, m)
+			return err
+		})
+	})
+}
+
+// TestRacingDeletes: of two stores that delete an image at once one does, and
+// for the other there is none.
+func TestRacingDeletes(t *testing.T) {
+	t.Parallel()
+	c := ceph.Start(t)
+	cfg := in(c, newPool(t, c))
+	stores := []*Store{cfg.open(t), cfg.open(t)}
+	for range 5 {
+		add(t, stores[0], "image", []byte("bytes"))
+		errs := make([]error, len(stores))
+		var group sync.WaitGroup
+		for i, s := range stores {
+			group.Go(func() { errs[i] = s.Delete(t.Context(), "image") })
+		}
+		group.Wait()
+		gone := slices.IndexFunc(errs, func(err error) bool { return errors.Is(err, fs.ErrNotExist) })
+		if gone < 0 || errs[1-gone] != nil {
+			t.Errorf("two deletes: %v", errs)
+		}
+	}
+	wantNames(t, stores[0])
 }
 
 // TestDeleteGoes: a caller who goes before the image was withdrawn finds it

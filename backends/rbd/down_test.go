@@ -117,6 +117,7 @@ func TestDown(t *testing.T) {
 			}
 		})
 	}
+	t.Run("delete", func(t *testing.T) { deleteDown(t, c, s, data) })
 	t.Run("closed", func(t *testing.T) {
 		cfg := short(t, c, s.opts.Pool)
 		cfg.Timeout = time.Hour
@@ -174,6 +175,53 @@ func TestDown(t *testing.T) {
 		})
 		wantClean(t, s)
 	})
+}
+
+// deleteDown stops the OSD in the middle of deletes of an image. They fail, and
+// it is an image again soon after the OSD goes on.
+func deleteDown(t *testing.T, c *ceph.Cluster, s *Store, data []byte) {
+	var failed error
+	for name, fail := range map[string]func() error{
+		"at the snapshot's name": func() error {
+			return s.do(context.Background(), func(conn *cluster) error {
+				id, err := s.deletable(conn, "image")
+				if err != nil {
+					return err
+				}
+				ctx := asked{context.Background(), func() { c.StopOSD(t) }}
+				return s.remove(ctx, conn, "image", id)
+			})
+		},
+		"without the snapshot": func() error {
+			err := withdrawn(s, "image", func(conn *cluster, id string, m mark) {
+				c.StopOSD(t)
+				failed = conn.classify(s.takeBack(conn, "image", id, m, errors.New("not removed")))
+			})
+			return errors.Join(err, failed)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantIs(t, "delete", fail(), context.DeadlineExceeded)
+			c.ContinueOSD(t)
+			eventually(t, "the image to be one again", func() bool {
+				_, err := s.Stat(deadline(t), "image")
+				return err == nil && len(leftovers(t, s)) == 0
+			})
+			wantProtected(t, s, "image")
+			wantImage(t, s, "image", data)
+		})
+	}
+}
+
+// asked is a context that runs a function when it is asked for its error.
+type asked struct {
+	context.Context
+	run func()
+}
+
+func (a asked) Err() error {
+	a.run()
+	return nil
 }
 
 // TestFull: a pool that is over its quota refuses what is being written, and

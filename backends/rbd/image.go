@@ -105,6 +105,19 @@ func writeRecord(img *rbd.Image, r backends.Record, snap uint64) error {
 	return nil
 }
 
+// moveRecord makes the record that is for one snapshot, if there is one, for
+// another of the same bytes.
+func moveRecord(img *rbd.Image, from, to uint64) error {
+	kept, err := img.ListMetadata()
+	if err != nil {
+		return at("list the metadata", err)
+	}
+	if kept[keySnap] != fmt.Sprint(from) {
+		return nil
+	}
+	return at("write the metadata "+keySnap, img.SetMetadata(keySnap, fmt.Sprint(to)))
+}
+
 // removeMetadata removes what may not be there.
 func removeMetadata(img *rbd.Image, key string) error {
 	err := at("remove the metadata "+key, img.RemoveMetadata(key))

@@ -25,17 +25,17 @@ func (s *Store) RemoveLeftovers(ctx context.Context) {
 	if s.readOnly {
 		return
 	}
-	var unmarked map[string]bool
+	var before map[string]bool
 	for {
 		var seen sweep
 		again(ctx, s.log, func() (err error) {
-			seen, err = s.sweep(ctx, unmarked)
+			seen, err = s.sweep(ctx, before)
 			return err
 		})
-		if !seen.alive && len(seen.unmarked) == 0 {
+		if !seen.alive && len(seen.doubtful) == 0 {
 			return
 		}
-		unmarked = seen.unmarked
+		before = seen.doubtful
 		select {
 		case <-ctx.Done():
 			return
@@ -47,26 +47,26 @@ func (s *Store) RemoveLeftovers(ctx context.Context) {
 // sweep is what a look at the pool has found and left.
 type sweep struct {
 	alive    bool            // something that is marked, and its writer may live
-	unmarked map[string]bool // by id, what is about to be marked if its writer lives
+	doubtful map[string]bool // by id, what is about to be marked or removed if who does that lives
 }
 
-// sweep looks at each RBD image of the pool. before is what was not marked at
-// a look before, which is removed if that is still so.
+// sweep looks at each RBD image of the pool. before is what was doubtful at the
+// look before, and is nobody's if it still is.
 func (s *Store) sweep(ctx context.Context, before map[string]bool) (sweep, error) {
-	seen := sweep{unmarked: make(map[string]bool)}
+	seen := sweep{doubtful: make(map[string]bool)}
 	names, err := pass(ctx, s, (*cluster).names, nil)
 	if err != nil {
 		return seen, err
 	}
 	type one struct {
 		alive    bool
-		unmarked string // id
+		doubtful string // id
 		err      error
 	}
 	var errs []error
 	for found := range atOnce(ctx, names, func(name string) (one one) {
 		one.err = s.do(ctx, func(c *cluster) (err error) {
-			one.alive, one.unmarked, err = c.sweepImage(name, before)
+			one.alive, one.doubtful, err = c.sweepImage(name, before)
 			return err
 		})
 		if errors.Is(one.err, fs.ErrNotExist) {
@@ -75,8 +75,8 @@ func (s *Store) sweep(ctx context.Context, before map[string]bool) (sweep, error
 		return one
 	}) {
 		seen.alive = seen.alive || found.alive
-		if found.unmarked != "" {
-			seen.unmarked[found.unmarked] = true
+		if found.doubtful != "" {
+			seen.doubtful[found.doubtful] = true
 		}
 		errs = append(errs, found.err)
 	}
@@ -84,7 +84,7 @@ func (s *Store) sweep(ctx context.Context, before map[string]bool) (sweep, error
 }
 
 // sweepImage settles a marked RBD image if who marked it is gone.
-func (c *cluster) sweepImage(name string, before map[string]bool) (alive bool, unmarked string, err error) {
+func (c *cluster) sweepImage(name string, before map[string]bool) (alive bool, doubtful string, err error) {
 	img, err := rbd.OpenImageReadOnly(c.pool, name, rbd.NoSnapshot)
 	if err = backends.ClassifyErrno(at("open", err)); err != nil && !isOfStore(err) {
 		return false, "", nil // removed meanwhile, or damaged
@@ -100,19 +100,21 @@ func (c *cluster) sweepImage(name string, before map[string]bool) (alive bool, u
 	if err != nil {
 		return false, "", at("look for watchers", err)
 	}
-	switch {
-	case m == nil && len(watchers) > 0:
-		return false, "", nil
-	case m == nil:
-		id, err := img.GetId()
-		if err != nil || !before[id] {
-			return false, id, at("ask for the id", err)
-		}
-		return false, "", at("remove", rbd.RemoveImage(c.pool, name))
-	case !m.gone() && len(watchers) > 0:
-		return true, "", nil
+	id, err := img.GetId()
+	if err != nil {
+		return false, "", at("ask for the id", err)
 	}
-	return false, "", c.settle(name)
+	switch {
+	case m != nil && m.gone():
+		return false, "", c.settle(name, id, *m)
+	case len(watchers) > 0:
+		return m != nil, "", nil
+	case (m == nil || m.Snap != 0) && !before[id]:
+		return false, id, nil // a deleter has closed it before he removes it
+	case m == nil:
+		return false, "", at("remove", rbd.RemoveImage(c.pool, name))
+	}
+	return false, "", c.settle(name, id, *m)
 }
 
 // isNew tells an RBD image as an add has just made it, by its size, and to

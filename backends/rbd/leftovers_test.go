@@ -24,36 +24,49 @@ import (
 // test, instead of running tests.
 const childEnv = "GLANCEFS_RBD_TEST_CHILD"
 
-var children = map[string]func(){"writer": writeForEver}
+var children = map[string]func(*Store){"writer": writeForEver, "deleter": deleteForEver}
 
-// writeForEver begins an add, says so, and waits until it is killed.
-func writeForEver() {
+// beChild plays a part on the image "image" of the store that startChild names.
+func beChild(part string) {
 	s, err := inConf(os.Getenv(childEnv+"_CONF"), os.Getenv(childEnv+"_POOL")).start()
 	if err != nil {
 		panic(err)
 	}
+	children[part](s)
+}
+
+// waitForEver says that the part is played, and waits until it is killed.
+func waitForEver() {
+	fmt.Println("ready")
+	select {}
+}
+
+// writeForEver begins an add.
+func writeForEver(s *Store) {
 	ctx := context.Background()
 	w, err := s.Create(ctx, "image")
 	if err != nil {
 		panic(err)
 	}
 	chunk := backends.Chunk{Data: randomBytes(backends.ChunkSize)}
-	for i := 0; ; i++ {
+	for range 10 {
 		if err := w.Append(ctx, chunk); err != nil {
 			panic(err)
 		}
-		if i == 10 {
-			fmt.Println("writing")
-			select {}
-		}
 	}
+	waitForEver()
 }
 
-// startWriter starts a process that has an add under way; kill kills it.
-func startWriter(t *testing.T, c *ceph.Cluster, pool string) (kill func()) {
+// deleteForEver begins to delete the image.
+func deleteForEver(s *Store) {
+	panic(withdrawn(s, "image", func(*cluster, string, mark) { waitForEver() }))
+}
+
+// startChild starts a process that plays a part; kill kills it.
+func startChild(t *testing.T, part string, c *ceph.Cluster, pool string) (kill func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"=writer", childEnv+"_CONF="+c.Conf(), childEnv+"_POOL="+pool)
+	cmd.Env = append(os.Environ(), childEnv+"="+part, childEnv+"_CONF="+c.Conf(), childEnv+"_POOL="+pool)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -67,8 +80,8 @@ func startWriter(t *testing.T, c *ceph.Cluster, pool string) (kill func()) {
 		_ = cmd.Wait()         // by a signal
 	}
 	t.Cleanup(kill)
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "writing\n" {
-		t.Fatalf("the writer says %q, %v", line, err)
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
+		t.Fatalf("the %s says %q, %v", part, line, err)
 	}
 	return kill
 }
@@ -89,7 +102,7 @@ func TestKilledWriter(t *testing.T) {
 	t.Parallel()
 	c := ceph.Start(t)
 	cfg := in(c, newPool(t, c))
-	kill := startWriter(t, c, cfg.Pool)
+	kill := startChild(t, "writer", c, cfg.Pool)
 
 	s := cfg.open(t)
 	ctx := t.Context()
@@ -111,6 +124,35 @@ func TestKilledWriter(t *testing.T) {
 	add(t, next, "image", randomBytes(1000))
 }
 
+// TestKilledDeleter: what a process was deleting that was killed is an image
+// again at the next start; not while it lives.
+func TestKilledDeleter(t *testing.T) {
+	t.Parallel()
+	c := ceph.Start(t)
+	cfg := in(c, newPool(t, c))
+	s := cfg.open(t)
+	data := randomBytes(1000)
+	before := add(t, s, "image", data)
+	kill := startChild(t, "deleter", c, cfg.Pool)
+	_, err := s.Stat(t.Context(), "image")
+	wantIs(t, "stat of what another process is deleting", err, os.ErrNotExist)
+	if seen := sweepOnce(t, s, nil); !seen.alive {
+		t.Errorf("a sweep while the deleter lives: %+v", seen)
+	}
+
+	kill()
+	cfg.open(t).RemoveLeftovers(t.Context())
+	wantProtected(t, s, "image")
+	wantImage(t, s, "image", data)
+	if now, err := s.Stat(t.Context(), "image"); err != nil || !now.Mtime.Equal(before.Mtime) {
+		t.Errorf("the image is %+v (%v), and was %+v", now, err, before)
+	}
+	if err := s.Delete(t.Context(), "image"); err != nil {
+		t.Error(err)
+	}
+	wantNames(t, s)
+}
+
 // sweepOnce sweeps a pool once.
 func sweepOnce(t testing.TB, s *Store, before map[string]bool) sweep {
 	t.Helper()
@@ -130,16 +172,21 @@ func objects(t testing.TB, c *ceph.Cluster, pool string) string {
 // halfImage makes an RBD image as a crash, or another host, leaves it.
 func halfImage(t testing.TB, s *Store, name string, change func(*rbd.Image) error) {
 	t.Helper()
+	if err := s.do(t.Context(), func(c *cluster) error { return s.makeImage(c, name) }); err != nil {
+		t.Fatal(err)
+	}
+	changeImage(t, s, name, change)
+}
+
+// changeImage changes an RBD image.
+func changeImage(t testing.TB, s *Store, name string, change func(*rbd.Image) error) {
+	t.Helper()
 	err := s.do(t.Context(), func(c *cluster) error {
-		if err := s.makeImage(c, name); err != nil {
-			return err
-		}
 		img, err := rbd.OpenImage(c.pool, name, rbd.NoSnapshot)
 		if err != nil {
 			return err
 		}
-		defer img.Close()
-		return change(img)
+		return errors.Join(change(img), img.Close())
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -185,6 +232,18 @@ func TestSweep(t *testing.T) {
 		_, err := img.CreateSnapshot(snapName) // not protected any more
 		return errors.Join(err, dead.set(img))
 	})
+	for name, by := range map[string]mark{"withdrawn": dead, "withdrawn elsewhere": elsewhere} {
+		add(t, s, name, []byte("bytes"))
+		err := withdrawn(s, name, func(*cluster, string, mark) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		changeImage(t, s, name, func(img *rbd.Image) error {
+			m, err := readMark(img)
+			by.Snap = m.Snap
+			return errors.Join(err, by.set(img))
+		})
+	}
 	var watched *rbd.Image
 	halfImage(t, s, "under way elsewhere", elsewhere.set)
 	err := s.do(t.Context(), func(c *cluster) (err error) {
@@ -195,9 +254,9 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	left := []string{"foreign", "half deleted", "image", "published", "unmarked, written"}
+	left := []string{"foreign", "half deleted", "image", "published", "unmarked, written", "withdrawn", "withdrawn elsewhere"}
 	seen := sweepOnce(t, s, nil)
-	if !seen.alive || len(seen.unmarked) != 1 {
+	if !seen.alive || len(seen.doubtful) != 2 {
 		t.Errorf("the first sweep saw %+v", seen)
 	}
 	wantNames(t, s, slices.Concat(left[:4], []string{"under way elsewhere", "unmarked"}, left[4:])...)
@@ -207,11 +266,14 @@ func TestSweep(t *testing.T) {
 	if err := watched.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if seen = sweepOnce(t, s, seen.unmarked); seen.alive || len(seen.unmarked) > 0 {
+	if seen = sweepOnce(t, s, seen.doubtful); seen.alive || len(seen.doubtful) > 0 {
 		t.Errorf("the second sweep, after the last watcher has gone, saw %+v", seen)
 	}
 	wantNames(t, s, left...)
-	wantImage(t, s, "image", []byte("bytes"))
+	for _, name := range []string{"image", "withdrawn", "withdrawn elsewhere"} {
+		wantProtected(t, s, name)
+		wantImage(t, s, name, []byte("bytes"))
+	}
 
 	_, err = s.Create(t.Context(), "foreign")
 	wantIs(t, "add of a foreign RBD image", err, os.ErrExist)

@@ -18,6 +18,10 @@ const keyMark = "user.glance.under_way"
 
 // mark says which process writes or deletes an RBD image.
 type mark struct {
+	// Snap is the id of the snapshot whose image is being deleted; 0: of an
+	// add.
+	Snap uint64 `json:"snap,omitempty"`
+
 	Host string `json:"host"` // for people
 	Boot string `json:"boot"` // of the kernel: /proc/sys/kernel/random/boot_id
 	PIDs string `json:"pids"` // the pid namespace

@@ -18,18 +18,24 @@
 // rename to one name at once, both succeed.)
 //
 // A delete goes the same way back: the image is marked, and its snapshot
-// loses protection and name before anything is removed.
+// loses protection and name before it is removed, and then the rest. librbd
+// begins that by moving the RBD image to the pool's trash, so one that is
+// found by its name is whole, and the snapshot can be made again. That is what
+// happens when a delete fails, as often as is needed.
 //
 // # What a crash leaves
 //
 // The mark of an RBD image names the host, the boot of its kernel, the process
-// and its client. A mount removes marked images without the snapshot when it
-// starts: at once if host and boot are its own and the process is gone, after
-// it has broken the dead client's lock (Ceph would keep that one's watch for
-// 30 s); otherwise when nobody watches the image any more. A writer that lives
-// always watches. A marked image with the snapshot is complete: it loses the
-// mark. What was made and not marked yet is known by its odd size, and is
-// removed if nobody watches it and it is not marked some time later.
+// and its client, and for a delete the snapshot. A mount settles marked images
+// when it starts: at once if host and boot are its own and the process is
+// gone, after it has broken the dead client's lock (Ceph would keep that one's
+// watch for 30 s); otherwise when nobody watches the image any more. A writer
+// that lives always watches; a deleter too, but for a moment, so two looks are
+// taken at that. What was being added is removed unless it has the snapshot.
+// What was being deleted is an image again, since its delete may have been
+// reported as failed. What was made and not marked yet is known by its odd
+// size, and is removed if nobody watches it and it is not marked some time
+// later.
 //
 // # A cluster that is down
 //

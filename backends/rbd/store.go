@@ -164,7 +164,7 @@ func (s *Store) Close() error {
 	select {
 	case <-done:
 	case <-wait.C:
-		s.log.Warn("Ceph does not answer: what was under way is removed by the next start")
+		s.log.Warn("Ceph does not answer: what was under way is left to the next start")
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	if part := os.Getenv(childEnv); part != "" {
-		children[part]()
+		beChild(part)
 		return
 	}
 	code := m.Run()
@@ -172,12 +172,7 @@ func leftovers(t testing.TB, s *Store) (left []string) {
 // another program would.
 func rewrite(t *testing.T, s backends.Store, name string) {
 	t.Helper()
-	err := s.(*Store).do(t.Context(), func(c *cluster) error {
-		img, err := rbd.OpenImage(c.pool, name, rbd.NoSnapshot)
-		if err != nil {
-			return err
-		}
-		defer img.Close()
+	changeImage(t, s.(*Store), name, func(img *rbd.Image) error {
 		size, err := img.GetSize()
 		if err != nil {
 			return err
@@ -196,9 +191,6 @@ func rewrite(t *testing.T, s backends.Store, name string) {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestStore(t *testing.T) {

@@ -42,6 +42,7 @@ type writer struct {
 	image   *rbd.Image // nil: not open yet
 	id      string
 	made    bool // there is an RBD image, perhaps
+	mark    mark // of the RBD image, which may have none when this is zero
 
 	size  int64  // of the RBD image
 	next  int64  // bytes that came
