@@ -175,10 +175,12 @@ func change(t *testing.T, store backends.Store, name string) {
 func single(dir string) *config { return in(dir) }
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	conform(t, t.TempDir(), single, storetest.Config{})
 }
 
 func TestStoreSynced(t *testing.T) {
+	t.Parallel()
 	conform(t, t.TempDir(), func(dir string) *config {
 		c := in(dir)
 		c.opening.SyncOnClose = true
@@ -187,6 +189,7 @@ func TestStoreSynced(t *testing.T) {
 }
 
 func TestStoreThin(t *testing.T) {
+	t.Parallel()
 	conform(t, t.TempDir(), func(dir string) *config {
 		c := in(dir)
 		c.Thin = true
@@ -195,6 +198,7 @@ func TestStoreThin(t *testing.T) {
 }
 
 func TestStoreTmpfs(t *testing.T) {
+	t.Parallel()
 	conform(t, mountAt(t, "tmpfs", ""), single, storetest.Config{
 		Full: func(t *testing.T) backends.Store { return in(mountAt(t, "tmpfs", "size=4m")).must(t) },
 	})
@@ -203,6 +207,7 @@ func TestStoreTmpfs(t *testing.T) {
 // TestStoreSidecars runs on a filesystem without user xattrs, and without
 // birth times.
 func TestStoreSidecars(t *testing.T) {
+	t.Parallel()
 	dir := mountAt(t, "ramfs", "")
 	if err := unix.Setxattr(dir, "user.test", []byte("x"), 0); err != unix.EOPNOTSUPP {
 		t.Fatalf("ramfs has user xattrs (%v): this test needs a filesystem without", err)
@@ -217,6 +222,7 @@ func TestStoreSidecars(t *testing.T) {
 // TestStoreDatadirs keeps images in three directories: two of one priority,
 // on filesystems that fill unevenly, and one below.
 func TestStoreDatadirs(t *testing.T) {
+	t.Parallel()
 	parent, other := t.TempDir(), mountAt(t, "tmpfs", "")
 	stores := 0
 	conform(t, parent, func(dir string) *config {
@@ -232,8 +238,11 @@ func TestStoreDatadirs(t *testing.T) {
 // TestStoreNetwork runs on a filesystem that can hang and lose replies, and
 // that has no renameat2(2), as NFS.
 func TestStoreNetwork(t *testing.T) {
+	t.Parallel()
 	n := mountNetwork(t, "norename2")
 	conform(t, n.dir, single, storetest.Config{
+		Slow:      true,
+		Alone:     true,
 		Stall:     func(t *testing.T, _ backends.Store) func() { return n.stall(t) },
 		LoseReply: func(t *testing.T, _ backends.Store) (<-chan struct{}, func()) { return n.hold(t) },
 	})

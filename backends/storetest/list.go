@@ -10,7 +10,7 @@ import (
 )
 
 var listTests = []test{
-	{name: "empty", run: listEmpty},
+	{name: "empty", run: (*suite).wantEmpty},
 	{name: "many", run: listMany},
 	{name: "stopped", run: listStopped},
 	{name: "cancelled", run: listCancelled},
@@ -18,9 +18,11 @@ var listTests = []test{
 	{name: "while images come and go", run: listChanging},
 }
 
-func listEmpty(s *suite) {
+// wantEmpty checks that nothing is listed.
+func (s *suite) wantEmpty() {
+	s.Helper()
 	if got := s.list(); len(got) != 0 {
-		s.Fatalf("a new store lists %v", got)
+		s.Fatalf("listed: %v", got)
 	}
 }
 
@@ -88,7 +90,7 @@ func listNested(s *suite) {
 		return s.store.Delete(s.ctx, listed.Name)
 	})
 	s.must("list", err)
-	listEmpty(s)
+	s.wantEmpty()
 }
 
 // listChanging lists while images are added and deleted: those that are

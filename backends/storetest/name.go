@@ -30,10 +30,13 @@ var oddNames = []string{
 // nameOdd keeps an image by each odd name, all at once.
 func nameOdd(s *suite) {
 	s.each(len(oddNames), func(s *suite, i int) { s.add(oddNames[i], randomBytes(100+i, uint64(i))) })
-	if got := len(s.list()); got != len(oddNames) {
-		s.Errorf("%d images are listed, want %d", got, len(oddNames))
+	listed := s.list()
+	if len(listed) != len(oddNames) {
+		s.Errorf("%d images are listed, want %d", len(listed), len(oddNames))
 	}
-	s.each(len(oddNames), func(s *suite, i int) { s.wantImage(oddNames[i], randomBytes(100+i, uint64(i))) })
+	s.each(len(oddNames), func(s *suite, i int) {
+		s.wantSame("list", listed[oddNames[i]], s.wantStored(oddNames[i], randomBytes(100+i, uint64(i))))
+	})
 	renamer, canRename := backends.As[backends.Renamer](s.store)
 	s.each(len(oddNames), func(s *suite, i int) {
 		name := oddNames[i]
@@ -41,11 +44,12 @@ func nameOdd(s *suite) {
 			other := fmt.Sprint("renamed ", i)
 			s.must("rename", renamer.Rename(s.ctx, name, other))
 			s.must("rename back", renamer.Rename(s.ctx, other, name))
-			s.wantImage(name, randomBytes(100+i, uint64(i)))
+			s.wantStored(name, randomBytes(100+i, uint64(i)))
 		}
 		s.must("delete", s.store.Delete(s.ctx, name))
-		s.wantGone(name)
+		s.wantNotFound(name)
 	})
+	s.wantEmpty()
 }
 
 // nameLocation asks for the locations of odd names, with and without an

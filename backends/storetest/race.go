@@ -133,11 +133,12 @@ func raceAdds(s *suite) {
 	for range adds {
 		s.must("one of many adds", <-errs)
 	}
-	for name, data := range images {
-		s.wantImage(name, data)
+	listed := s.list()
+	if len(listed) != adds {
+		s.Fatalf("%d images are listed, want %d", len(listed), adds)
 	}
-	if got := len(s.list()); got != adds {
-		s.Fatalf("%d images are listed, want %d", got, adds)
+	for name, data := range images {
+		s.wantSame("list", listed[name], s.wantStored(name, data))
 	}
 }
 
