@@ -18,10 +18,12 @@ import (
 )
 
 // How often, and how far apart, a delete is tried of an image that another
-// client has open for writing: he may be deleting it, too.
+// client has open for writing. He may be about to delete it, too; if he is
+// at it, which takes him some requests, it is waited for what comes of it.
 const (
-	deleteTries = 5
-	deletePause = 100 * time.Millisecond
+	deleteTries   = 5
+	deletingTries = 100
+	deletePause   = 100 * time.Millisecond
 )
 
 // Delete removes an image; see backends.Store. One that has clones, or that
@@ -38,7 +40,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 			}
 			return s.remove(ctx, c, name, id)
 		})
-		if !errors.Is(err, errWatched) || try == deleteTries {
+		if !errors.Is(err, errWatched) || try >= deletingTries || try >= deleteTries && !errors.Is(err, errDeleting) {
 			return err
 		}
 		select {
@@ -105,6 +107,9 @@ func (s *Store) remove(ctx context.Context, c *cluster, name, id string) error {
 // has open.
 func (c *cluster) deletionMark(img *rbd.Image) (mark, error) {
 	if err := c.unwatched(img, 0); err != nil {
+		if now, _ := readMark(img); now != nil && now.Snap != 0 {
+			err = fmt.Errorf("%w: %w", err, errDeleting)
+		}
 		return mark{}, err
 	}
 	m := c.mark()
@@ -165,8 +170,12 @@ func (s *Store) takeBack(c *cluster, name, id string, m mark, err error) error {
 	return errors.Join(err, back)
 }
 
-// errWatched is of an image that another client has open for writing.
-var errWatched = fmt.Errorf("%w", backends.ErrBusy)
+// errWatched is of an image that another client has open for writing,
+// errDeleting of one that he deletes.
+var (
+	errWatched  = fmt.Errorf("%w", backends.ErrBusy)
+	errDeleting = errors.New("it is being deleted")
+)
 
 // unwatched tells whether nobody but ourselves has an RBD image open for
 // writing, as glance_store 4.1.0 has it that reads. The client gone counts as

@@ -330,7 +330,7 @@ func TestRacingCreates(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i := range 10 {
+	for i := range 5 {
 		name := fmt.Sprint("image ", i)
 		errs := make([]error, len(stores))
 		var group sync.WaitGroup

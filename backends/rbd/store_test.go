@@ -194,11 +194,13 @@ func rewrite(t *testing.T, s backends.Store, name string) {
 }
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	conform(t, ceph.Start(t), func(*config) {}, storetest.Config{})
 }
 
 // TestStoreThin runs on small objects, with holes.
 func TestStoreThin(t *testing.T) {
+	t.Parallel()
 	conform(t, ceph.Start(t), func(c *config) { c.Thin, c.ChunkSize = true, 1 }, storetest.Config{
 		Groups: []string{"add", "read"},
 	})

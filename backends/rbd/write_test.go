@@ -47,7 +47,7 @@ func TestLarge(t *testing.T) {
 	cfg := in(c, newPool(t, c))
 	cfg.ChunkSize = 1
 	s := cfg.open(t)
-	data := randomBytes(2*firstSize + 12345)
+	data := randomBytes(firstSize + 12345)
 	add(t, s, "image", data)
 	wantImage(t, s, "image", data)
 	file := t.TempDir() + "/image"
@@ -255,7 +255,7 @@ func TestOpensAtOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 4 {
 		group.Go(func() {
-			for range 100 {
+			for range 50 {
 				if _, err := s.Stat(context.Background(), names[i%2]); err != nil {
 					t.Error(err)
 				}

@@ -27,7 +27,10 @@ func (s *suite) wantEmpty() {
 }
 
 func listMany(s *suite) {
-	images := s.cfg.times(1000)
+	images := 1000
+	if s.cfg.Slow {
+		images = 40
+	}
 	s.each(images, func(s *suite, i int) { s.add(fmt.Sprintf("image-%d", i), fmt.Append(nil, i)) })
 	listed := s.list()
 	if len(listed) != images {
@@ -96,7 +99,8 @@ func listNested(s *suite) {
 // listChanging lists while images are added and deleted: those that are
 // there all the time are listed, and each once.
 func listChanging(s *suite) {
-	s.addSome(50)
+	const lasting = 20
+	s.addSome(lasting)
 	stop, stopped := make(chan struct{}), make(chan error)
 	go func() {
 		var err error
@@ -120,7 +124,7 @@ func listChanging(s *suite) {
 	}()
 	for range s.cfg.times(50) {
 		listed := s.list()
-		for i := range 50 {
+		for i := range lasting {
 			if name := fmt.Sprintf("image-%d", i); listed[name].Size != 10 {
 				s.Errorf("%q is not listed, or not complete: %+v", name, listed[name])
 			}

@@ -77,13 +77,17 @@ func (m *model) createOne(rt *rapid.T) {
 	name := someName.Draw(rt, "name")
 	w, err := m.store.Create(m.ctx, name)
 	_, exists := m.images[name]
-	underWay := slices.ContainsFunc(m.writers, func(w *modelWriter) bool { return w.name == name })
-	if exists || (err != nil && underWay) {
+	if exists || (err != nil && m.underWay(name)) {
 		m.want("create", err, fs.ErrExist)
 		return
 	}
 	m.must("create", err)
 	m.writers = append(m.writers, &modelWriter{Writer: w, name: name})
+}
+
+// underWay tells whether a name is being added, which may make it taken.
+func (m *model) underWay(name string) bool {
+	return slices.ContainsFunc(m.writers, func(w *modelWriter) bool { return w.name == name })
 }
 
 // writer draws an add under way, and its index.
@@ -164,11 +168,11 @@ func (m *model) renameOne(rt *rapid.T) {
 	data, exists := m.images[oldName]
 	_, taken := m.images[newName]
 	switch {
-	case !exists && errors.Is(err, fs.ErrExist) && taken:
+	case !exists && errors.Is(err, fs.ErrExist) && (taken || m.underWay(newName)):
 		// Which of the two is found first is the store's affair.
 	case !exists:
 		m.want("rename", err, fs.ErrNotExist)
-	case taken:
+	case taken || (err != nil && m.underWay(newName)):
 		m.want("rename", err, fs.ErrExist)
 	default:
 		m.must("rename", err)
