@@ -185,13 +185,14 @@ func (c *cluster) unwatched(img *rbd.Image, gone uint64) error {
 	if err != nil {
 		return at("look for watchers", err)
 	}
-	watchers = slices.DeleteFunc(watchers, func(w rbd.ImageWatcher) bool { return uint64(w.Id) == gone })
+	own := c.conn.GetInstanceID()
+	watchers = slices.DeleteFunc(watchers, func(w rbd.ImageWatcher) bool { return uint64(w.Id) == gone && gone != own })
 	if len(watchers) <= 1 {
 		return nil
 	}
 	who := "this glancefs"
 	for _, w := range watchers {
-		if uint64(w.Id) != c.conn.GetInstanceID() {
+		if uint64(w.Id) != own {
 			who = w.Addr
 		}
 	}

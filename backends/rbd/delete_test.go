@@ -35,12 +35,7 @@ func wantNames(t testing.TB, s *Store, want ...string) {
 // not marked.
 func wantProtected(t testing.TB, s *Store, name string) {
 	t.Helper()
-	err := s.do(context.Background(), func(c *cluster) error {
-		img, err := c.openComplete(name)
-		if err != nil {
-			return err
-		}
-		defer img.Close()
+	lookAt(t, s, name, snapName, func(img *rbd.Image) error {
 		protected, err := img.GetSnapshot(snapName).IsProtected()
 		if !protected {
 			t.Errorf("the snapshot of %s is not protected (%v)", name, err)
@@ -50,6 +45,19 @@ func wantProtected(t testing.TB, s *Store, name string) {
 			t.Errorf("%s is marked", name)
 		}
 		return err
+	})
+}
+
+// lookAt opens an RBD image, or a snapshot of it, to look at it.
+func lookAt(t testing.TB, s *Store, name, snap string, look func(*rbd.Image) error) {
+	t.Helper()
+	err := s.do(context.Background(), func(c *cluster) error {
+		img, err := rbd.OpenImageReadOnly(c.pool, name, snap)
+		if err != nil {
+			return at("open", err)
+		}
+		defer img.Close()
+		return look(img)
 	})
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
@@ -160,6 +168,44 @@ func withdrawn(s *Store, name string, then func(c *cluster, id string, m mark)) 
 	})
 }
 
+// TestSettle: what is settled is the RBD image with that id and mark, and not
+// while somebody else has it open.
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	c := ceph.Start(t)
+	cfg := in(c, newPool(t, c))
+	s, other := cfg.open(t), cfg.open(t)
+	add(t, s, "image", []byte("bytes"))
+	var id string
+	var m mark
+	if err := withdrawn(s, "image", func(_ *cluster, i string, mk mark) { id, m = i, mk }); err != nil {
+		t.Fatal(err)
+	}
+	settle := func(id string, m mark) error {
+		return s.do(t.Context(), func(c *cluster) error { return c.settle("image", id, m) })
+	}
+	another := m
+	another.Client++
+	for what, err := range map[string]error{"with another id": settle("none", m), "with another mark": settle(id, another)} {
+		if err != nil {
+			t.Errorf("settle %s: %v", what, err)
+		}
+	}
+	changeImage(t, other, "image", func(*rbd.Image) error {
+		if err := settle(id, m); !errors.Is(err, backends.ErrBusy) {
+			t.Errorf("settle what is open elsewhere: %v", err)
+		}
+		return nil
+	})
+	_, err := s.Stat(t.Context(), "image")
+	wantIs(t, "stat", err, fs.ErrNotExist)
+	if err := settle(id, m); err != nil {
+		t.Error(err)
+	}
+	wantProtected(t, s, "image")
+	wantImage(t, s, "image", []byte("bytes"))
+}
+
 // TestRacingDeletes: of two stores that delete an image at once one does, and
 // for the other there is none.
 func TestRacingDeletes(t *testing.T) {
@@ -227,22 +273,14 @@ func TestTrash(t *testing.T) {
 	if out := c.Run(t, "rbd", "trash", "ls", cfg.Pool); !strings.Contains(out, "image") {
 		t.Errorf("the trash has %q", out)
 	}
-	err := s.do(t.Context(), func(c *cluster) error {
-		img, err := rbd.OpenImageReadOnly(c.pool, "clone", rbd.NoSnapshot)
-		if err != nil {
-			return err
-		}
-		defer img.Close()
+	lookAt(t, s, "clone", rbd.NoSnapshot, func(img *rbd.Image) error {
 		got := make([]byte, len(data))
-		_, err = img.ReadAt(got, 0)
+		_, err := img.ReadAt(got, 0)
 		if !bytes.Equal(got, data) {
 			t.Error("the clone has other bytes")
 		}
 		return err
 	})
-	if err != nil {
-		t.Error(err)
-	}
 	remove(t, s, "clone")
 	remove(t, s, "old clone")
 }

@@ -132,17 +132,13 @@ func TestFeatures(t *testing.T) {
 		data := randomBytes(1000)
 		add(t, s, "image", data)
 		wantImage(t, s, "image", data)
-		got, err := pass(t.Context(), s, func(c *cluster) (uint64, error) {
-			img, err := c.openComplete("image")
-			if err != nil {
-				return 0, err
+		lookAt(t, s, "image", snapName, func(img *rbd.Image) error {
+			got, err := img.GetFeatures()
+			if got != want {
+				t.Errorf("rbd_default_features = %s: the image has %d, want %d", features, got, want)
 			}
-			defer img.Close()
-			return img.GetFeatures()
-		}, nil)
-		if err != nil || got != want {
-			t.Errorf("rbd_default_features = %s: the image has %d (%v), want %d", features, got, err, want)
-		}
+			return err
+		})
 		if err := s.Delete(t.Context(), "image"); err != nil {
 			t.Errorf("rbd_default_features = %s: delete: %v", features, err)
 		}
