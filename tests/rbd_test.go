@@ -2,7 +2,6 @@ package tests
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -524,7 +523,10 @@ func TestRBDDeletedElsewhere(t *testing.T) {
 		buf := make([]byte, 1<<16)
 		n, err := f.ReadAt(buf, off)
 		wantBytes(t, fmt.Sprintf("what was read at %d", off), buf[:n], data[off:int(off)+n])
-		failed = failed || err != nil && !errors.Is(err, os.ErrClosed)
+		if err != nil {
+			wantErrno(t, err, unix.ENOENT)
+			failed = true
+		}
 	}
 	if !failed {
 		t.Error("everything could be read of an image that is gone")
