@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -112,9 +113,14 @@ func TestKilledWriter(t *testing.T) {
 	_, err := s.Create(ctx, "image")
 	wantIs(t, "add of what another process is adding", err, os.ErrExist)
 
+	watcher := regexp.MustCompile(`watcher=(\S+) `).FindStringSubmatch(c.Run(t, "rbd", "status", cfg.Pool+"/image"))
 	kill()
 	next := cfg.open(t)
 	next.RemoveLeftovers(ctx)
+	// Its lock was broken, and its watch not waited for.
+	if out := c.Run(t, "ceph", "osd", "blocklist", "ls"); watcher == nil || !strings.Contains(out, watcher[1]) {
+		t.Errorf("the writer was %q, and these are shut out: %s", watcher, out)
+	}
 	if left := leftovers(t, next); left != nil {
 		t.Errorf("left in the pool: %q", left)
 	}
