@@ -28,7 +28,7 @@ func (o *Opened) CopyTo(ctx context.Context, w io.Writer, off, length int64) err
 	if off > 0 || end < img.Size || img.Record == nil {
 		return o.copyRange(ctx, w, nil, off, end)
 	}
-	_, err := o.Verify(ctx, w)
+	_, err := o.verify(ctx, "get", w)
 	return err
 }
 
@@ -37,6 +37,11 @@ func (o *Opened) CopyTo(ctx context.Context, w io.Writer, off, length int64) err
 // the record, if there is one: ErrMismatch, or ErrBusy if the image was
 // changed meanwhile. The result is the digests by algorithm, also then.
 func (o *Opened) Verify(ctx context.Context, w io.Writer, algos ...string) (map[string]string, error) {
+	return o.verify(ctx, "verify", w, algos...)
+}
+
+// verify is Verify for the operation op, as errors name it.
+func (o *Opened) verify(ctx context.Context, op string, w io.Writer, algos ...string) (map[string]string, error) {
 	img := o.Image()
 	r := img.Record
 	if r != nil && digest.Check(r.HashingAlgo) == nil { // unknown here: nothing to compare with
@@ -44,7 +49,7 @@ func (o *Opened) Verify(ctx context.Context, w io.Writer, algos ...string) (map[
 	}
 	stream, err := digest.NewStream(algos...)
 	if err != nil {
-		return nil, o.in.fail("verify", o.name, fmt.Errorf("%w: %w", ErrInvalid, err))
+		return nil, o.in.fail(op, o.name, fmt.Errorf("%w: %w", ErrInvalid, err))
 	}
 	defer stream.Stop()
 	if err := o.copyRange(ctx, w, stream, 0, img.Size); err != nil {
@@ -55,7 +60,7 @@ func (o *Opened) Verify(ctx context.Context, w io.Writer, algos ...string) (map[
 	if err != nil && o.changed(ctx) {
 		err = fmt.Errorf("%w: it was changed or deleted while it was read", ErrBusy)
 	}
-	return sums, o.in.fail("verify", o.name, err)
+	return sums, o.in.fail(op, o.name, err)
 }
 
 // changed tells whether the image is no longer what was opened.

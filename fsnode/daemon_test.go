@@ -257,6 +257,13 @@ func (d *daemon) Await(a Awaited, _ *none) error {
 	return nil
 }
 
+func (d *daemon) Count(c Call, times *int) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	*times = d.entered[c]
+	return nil
+}
+
 func (d *daemon) Put(img Image, _ *none) error {
 	s, ctx := d.store(img.Store), context.Background()
 	in, _ := d.set.Get(img.Store)

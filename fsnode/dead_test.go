@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -77,4 +78,29 @@ func TestTimeout(t *testing.T) {
 	m.release()
 	m.wantContent(path, "content")
 	m.wantListing(m.one, "image")
+}
+
+// TestSlowName: of many who ask at once for a name of a store that hangs, each
+// has an answer after the time of one, though the kernel asks for one after
+// the other.
+func TestSlowName(t *testing.T) {
+	m := mount(t, "[glancefs]\nrequest_timeout = 1")
+	m.fault("one", "stat", "image", hanging)
+	stat := func() error { return unix.Stat(filepath.Join(m.one, "image"), new(unix.Stat_t)) }
+	var asked []thread
+	for range 8 {
+		asked = append(asked, inThread(stat))
+	}
+	for _, th := range asked {
+		m.wantErr("stat", <-th.result, unix.ETIMEDOUT)
+	}
+	if n := m.count("one", "stat", "image"); n > 2 { // one may have come late
+		t.Errorf("the store was asked %d times", n)
+	}
+	m.put("one", "image", "content")
+	m.release()
+	for stat() == unix.ETIMEDOUT {
+		time.Sleep(10 * time.Millisecond) // the test's end is its limit
+	}
+	m.wantErr("stat, later", stat(), 0)
 }

@@ -157,6 +157,10 @@ func (n *imageNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint
 	if n.store.in.VerifyOnRead() {
 		h.verify = newVerifier(n, h.withRecord(ctx))
 		n.tail.forget(h.verify.img.Record)
+		if !h.verify.empty() {
+			n.store.closeReader(h)
+			return nil, 0, unix.EIO
+		}
 		return h, fuse.FOPEN_DIRECT_IO | fuse.FOPEN_NOFLUSH, 0
 	}
 	n.backing.decide(n.store.tree, image)

@@ -181,6 +181,13 @@ func (m *mounted) await(store, op, name string, times int) {
 	m.call("Await", Awaited{Call{store, op, name}, times}, nil)
 }
 
+// count tells how often a store was called.
+func (m *mounted) count(store, op, name string) (times int) {
+	m.Helper()
+	m.call("Count", Call{store, op, name}, &times)
+	return times
+}
+
 // put puts an image into a store, behind the back of the mount. One of that
 // name is replaced by another incarnation.
 func (m *mounted) put(store, name, data string) {

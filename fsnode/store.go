@@ -25,6 +25,7 @@ type storeNode struct {
 	ino     uint64
 	changed atomic.Pointer[time.Time] // mtime of the directory
 	failed  failures
+	slow    slowNames
 
 	mu      sync.Mutex // guards uploads
 	uploads map[string]*upload
@@ -77,7 +78,13 @@ func (s *storeNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut)
 		}
 		return nil, unix.ENOENT
 	}
+	if s.slow.is(name) {
+		return nil, unix.ETIMEDOUT
+	}
 	img, err := s.in.Stat(ctx, name)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.slow.note(name)
+	}
 	if err != nil {
 		return nil, s.tree.fail(err)
 	}

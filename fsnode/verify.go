@@ -48,6 +48,19 @@ func (v *verifier) next(p []byte, off int64) bool {
 	}
 	v.sum.Write(p)
 	v.off += int64(len(p))
+	return v.compare(off)
+}
+
+// empty is next for an image without a byte, of which none will be read.
+func (v *verifier) empty() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.img.Size > 0 || v.sum == nil || v.compare(0)
+}
+
+// compare is false if all has come, the last of it from off on, and its digest
+// is not the recorded one.
+func (v *verifier) compare(off int64) bool {
 	if v.off < v.img.Size {
 		return true
 	}

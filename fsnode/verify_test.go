@@ -86,6 +86,19 @@ func TestVerifyNot(t *testing.T) {
 	}
 }
 
+// TestVerifyEmpty: of an image without a byte, of which nothing is ever read,
+// the open tells.
+func TestVerifyEmpty(t *testing.T) {
+	m := mount(t, "[one]\nverify_on_read = true")
+	path := filepath.Join(m.one, "image")
+	m.put("one", "image", "")
+	m.close(m.open(path, unix.O_RDONLY))
+	m.record("one", "image", "other")
+	m.wantErr("open", openErr(path, unix.O_RDONLY), unix.EIO)
+	m.record("one", "image", "")
+	m.close(m.open(path, unix.O_RDONLY))
+}
+
 // TestVerifyRandomReads: reads in any order, and of a part, are not verified.
 func TestVerifyRandomReads(t *testing.T) {
 	m := mount(t, "[one]\nverify_on_read = true")

@@ -174,6 +174,7 @@ func TestHungAtStart(t *testing.T) {
 	wantErrno(t, err, unix.ETIMEDOUT)
 	sick.heal(t)
 	m.wantBack(t, m.fast)
+	eventually(t, "the name is asked for anew", func() bool { _, err := os.Stat(m.fast + "/x"); return err == nil })
 	wantImage(t, m.fast+"/x", data)
 	writeImage(t, m.fast+"/y", data)
 	wantImage(t, m.fast+"/y", data)
