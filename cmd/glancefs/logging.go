@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"path/filepath"
 
@@ -57,7 +58,9 @@ func (f *logFormat) Set(s string) error {
 func (f *logFormat) String() string { return string(*f) }
 func (f *logFormat) Type() string   { return "string" }
 
-// newLogger makes the logger of the program. Only here is logrus configured.
+// newLogger makes the logger of the program. Only here is logrus configured,
+// and what libraries print (net/http, of a server that sends more than it
+// announced) becomes a line of the log, too.
 func newLogger(w io.Writer, format logFormat, level logrus.Level) *logrus.Entry {
 	logger := logrus.New()
 	logger.SetOutput(w)
@@ -67,6 +70,8 @@ func newLogger(w io.Writer, format logFormat, level logrus.Level) *logrus.Entry 
 	} else {
 		logger.SetFormatter(&logrus.TextFormatter{FullTimestamp: true})
 	}
+	log.SetFlags(0)
+	log.SetOutput(logger.WriterLevel(logrus.DebugLevel))
 	return logrus.NewEntry(logger)
 }
 
