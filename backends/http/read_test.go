@@ -103,7 +103,7 @@ func TestRequestsOfReader(t *testing.T) {
 		{manners{etag: `"a"`, silent: true}, 1000, []string{"HEAD x", "GET x 0-0", "GET x 0-9", "GET x 500-999"}},
 		{manners{etag: `"a"`, noRanges: true}, 1000, []string{"HEAD x", "GET x 0-0"}},
 		{manners{etag: `"a"`, noHead: 405}, 1000, []string{"HEAD x", "GET x 0-0", "GET x 0-9", "GET x 500-999"}},
-		{manners{etag: `"a"`, noRanges: true}, 0, []string{"HEAD x"}},
+		{manners{etag: `"a"`, noRanges: true}, 0, []string{"HEAD x", "GET x 0-0"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			f := &files{manners: test.manners, data: map[string][]byte{"x": random(test.size)}}

@@ -86,7 +86,7 @@ func TestRetries(t *testing.T) {
 						test.fail(w)
 						return
 					}
-					answer(w, r, 0)
+					answer(w, r, 1)
 				}))
 				begin := time.Now()
 				_, err := s.Stat(t.Context(), "x")
@@ -121,7 +121,7 @@ func TestRetryAfter(t *testing.T) {
 				w.WriteHeader(http.StatusServiceUnavailable)
 				return
 			}
-			answer(w, r, 0)
+			answer(w, r, 1)
 		}))
 		for _, test := range []struct {
 			after  string
@@ -166,7 +166,7 @@ func TestDeadlines(t *testing.T) {
 				<-r.Context().Done()
 				return
 			}
-			answer(w, r, 0)
+			answer(w, r, 1)
 		}))
 		begin := time.Now()
 		if _, err := s.Stat(t.Context(), "x"); err != nil || asked.Load() != 2 {

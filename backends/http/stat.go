@@ -41,7 +41,8 @@ func (s *Store) look(ctx context.Context, name string) (backends.Image, facts, e
 }
 
 // facts asks for an image by HEAD. Where that is refused, or does not tell
-// the size, a GET of the first byte does.
+// the size, a GET of the first byte does; and where it says that the image is
+// empty, since some applications answer every HEAD with Content-Length: 0.
 func (s *Store) facts(ctx context.Context, name string) (f facts, err error) {
 	if s.base == nil {
 		return facts{}, notHere("%w", errNoBase)
@@ -53,7 +54,9 @@ func (s *Store) facts(ctx context.Context, name string) (f facts, err error) {
 			return err
 		}
 		discard(resp)
-		if f, err = factsOf(resp); err == nil || errors.Is(err, fs.ErrNotExist) {
+		f, err = factsOf(resp)
+		empty := err == nil && f.size == 0
+		if err == nil && !empty || errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		resp, err = s.send(ctx, http.MethodGet, u, http.Header{"Range": {"bytes=0-0"}})
@@ -61,6 +64,9 @@ func (s *Store) facts(ctx context.Context, name string) (f facts, err error) {
 			return err
 		}
 		_ = resp.Body.Close() // if it is the whole image, that is not waited for
+		if empty && resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && resp.Header.Get("Content-Range") == "" {
+			return nil
+		}
 		f, err = factsOf(resp)
 		return err
 	})

@@ -15,6 +15,29 @@ import (
 
 var day = time.Date(2024, 2, 29, 12, 30, 1, 0, time.UTC)
 
+// emptyHead answers HEAD with Content-Length: 0, as applications do that make
+// it of GET.
+func emptyHead(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Length", "0")
+	}
+	return r.Method == http.MethodHead
+}
+
+// getAnswers answers GET with a status, and Content-Range if that is not "".
+func getAnswers(status int, span string) func(w http.ResponseWriter, r *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodGet {
+			return false
+		}
+		if span != "" {
+			w.Header().Set("Content-Range", span)
+		}
+		w.WriteHeader(status)
+		return true
+	}
+}
+
 // TestStat: size, time and incarnation, from whatever the server tells.
 func TestStat(t *testing.T) {
 	const lastModified = "Thu, 29 Feb 2024 12:30:01 GMT"
@@ -40,17 +63,22 @@ func TestStat(t *testing.T) {
 			want: backends.Image{Size: 1000, Mtime: time.Unix(0, 0), Incarnation: `"a" 1000`}, asked: []string{"HEAD x", "GET x 0-0"}},
 		{name: "no HEAD, empty", manners: manners{noHead: 405, etag: `"a"`}, size: 0,
 			want: backends.Image{Size: 0, Mtime: time.Unix(0, 0), Incarnation: `"a" 0`}, asked: []string{"HEAD x", "GET x 0-0"}},
+		{name: "empty", manners: manners{etag: `"a"`}, size: 0,
+			want: backends.Image{Size: 0, Mtime: time.Unix(0, 0), Incarnation: `"a" 0`}, asked: []string{"HEAD x", "GET x 0-0"}},
+		{name: "empty by 416", manners: manners{etag: `"a"`, meddle: getAnswers(416, "")}, size: 0,
+			want: backends.Image{Size: 0, Mtime: time.Unix(0, 0), Incarnation: `"a" 0`}, asked: []string{"HEAD x", "GET x 0-0"}},
+		{name: "empty by HEAD, ranges", manners: manners{etag: `"a"`, meddle: emptyHead}, size: 1000,
+			want: backends.Image{Size: 1000, Mtime: time.Unix(0, 0), Incarnation: `"a" 1000`}, asked: []string{"HEAD x", "GET x 0-0"}},
+		{name: "empty by HEAD, no ranges", manners: manners{etag: `"a"`, noRanges: true, meddle: emptyHead}, size: 1000,
+			want: backends.Image{Size: 1000, Mtime: time.Unix(0, 0), Incarnation: `"a" 1000`}, asked: []string{"HEAD x", "GET x 0-0"}},
+		{name: "empty by HEAD, no size", manners: manners{noLength: true, meddle: emptyHead}, size: 5000, err: errNoSize, asked: []string{"HEAD x", "GET x 0-0"}},
+		{name: "empty by HEAD, 416 for a byte that it has", manners: manners{meddle: getAnswers(416, "bytes */1000")}, size: 0,
+			err: backends.ErrInvalid, asked: []string{"HEAD x", "GET x 0-0"}},
 		{name: "neither HEAD nor ranges", manners: manners{noHead: 405, noRanges: true, etag: `"a"`}, size: 10 << 20,
 			want: backends.Image{Size: 10 << 20, Mtime: time.Unix(0, 0), Incarnation: `"a" 10485760`}, asked: []string{"HEAD x", "GET x 0-0"}},
 		{name: "no size", manners: manners{noLength: true}, size: 5000, err: errNoSize, asked: []string{"HEAD x", "GET x 0-0"}},
 		{name: "no size, no ranges", manners: manners{noLength: true, noRanges: true}, size: 5000, err: errNoSize, asked: []string{"HEAD x", "GET x 0-0"}},
-		{name: "416 for a byte that it has", manners: manners{noHead: 405, meddle: func(w http.ResponseWriter, r *http.Request) bool {
-			if r.Method == http.MethodGet {
-				w.Header().Set("Content-Range", "bytes */1000")
-				w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
-			}
-			return r.Method == http.MethodGet
-		}}, size: 1000, err: backends.ErrInvalid, asked: []string{"HEAD x", "GET x 0-0"}},
+		{name: "416 for a byte that it has", manners: manners{noHead: 405, meddle: getAnswers(416, "bytes */1000")}, size: 1000, err: backends.ErrInvalid, asked: []string{"HEAD x", "GET x 0-0"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
