@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -22,31 +21,16 @@ import (
 // or 410 or with something else than a page, and there are none.
 func (s *Store) index(ctx context.Context) (names []string, err error) {
 	const limit = 64 << 20 // bytes: some 300,000 images
-	var page []byte
-	var resp *http.Response
-	err = s.persist(ctx, func() error {
-		if resp, err = s.send(ctx, http.MethodGet, s.base, nil); err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		page, err = io.ReadAll(io.LimitReader(resp.Body, limit))
-		switch {
-		case err != nil:
-			return cut(0, len(page), err)
-		case len(page) == limit:
-			return fmt.Errorf("the index page is larger than %d bytes", limit)
-		}
-		return nil
-	})
+	resp, page, err := s.fetch(ctx, s.base, limit)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, fmt.Errorf("the index page: %w", err)
 	case slices.Contains(noIndex, resp.StatusCode):
 		return nil, nil
 	case resp.StatusCode != http.StatusOK:
 		return nil, statusError(resp)
 	}
-	names, err = parseIndex(page, resp)
+	names, err = parseIndex([]byte(page), resp)
 	if err != nil {
 		return nil, fmt.Errorf("the index page: %w", err)
 	}

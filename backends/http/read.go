@@ -144,7 +144,7 @@ func cut(off int64, n int, err error) error {
 	}
 	t := new(transient)
 	if !errors.As(err, &t) {
-		t.err = fmt.Errorf("the body ended at byte %d of the image: %w", off+int64(n), err)
+		t.err = fmt.Errorf("the body ended at byte %d: %w", off+int64(n), err)
 	}
 	return &transient{err: t.err, short: early && n == 0, moved: n > 0}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -131,6 +132,34 @@ func (c *client) newWatch(ctx context.Context) *watch {
 
 func (w *watch) begin() { w.timer.Reset(w.limit) }
 func (w *watch) pause() { w.timer.Stop() }
+
+// fetch gets a text, whole and by as many tries as persist makes: of less than
+// limit bytes, and as it is, since a compressed one would look as if it had
+// nothing in it. A response that is not 200 comes without its text.
+func (c *client) fetch(ctx context.Context, u *url.URL, limit int64) (resp *http.Response, text string, err error) {
+	err = c.persist(ctx, func() error {
+		if resp, err = c.send(ctx, http.MethodGet, u, nil); err != nil {
+			return err
+		}
+		defer discard(resp) // most often a short 404
+		if resp.StatusCode != http.StatusOK {
+			return nil
+		}
+		if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+			return fmt.Errorf("the server sends it with Content-Encoding: %s, which it was asked not to do", encoding)
+		}
+		data, err := io.ReadAll(io.LimitReader(resp.Body, limit))
+		switch {
+		case err != nil:
+			return cut(0, len(data), err)
+		case int64(len(data)) == limit:
+			return fmt.Errorf("it has %d bytes or more", limit)
+		}
+		text = string(data)
+		return nil
+	})
+	return resp, text, err
+}
 
 // discard closes the body of a response that nobody reads. A short one is
 // read to its end, so that the connection can be used again.

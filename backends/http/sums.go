@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"net/http"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -67,32 +65,28 @@ func (s *Store) record(ctx context.Context, img backends.Image) (*backends.Recor
 // published. Where something else is published as its digest, that is an
 // error: the image was meant to have one.
 func (s *Store) published(ctx context.Context, name, algo string) (string, error) {
-	digest, err := s.find(ctx, name, algo)
-	if digest == noDigest {
-		return "", fmt.Errorf("what is published as the %s digest of %s is none", algo, name)
-	}
-	return digest, err
-}
-
-// find is published; it returns noDigest for something else.
-func (s *Store) find(ctx context.Context, name, algo string) (string, error) {
 	all := algo + "sums"
-	for _, file := range []string{strings.ToUpper(all), all} {
+	files := []string{strings.ToUpper(all), all}
+	if !isSums(name) {
+		files = append(files, name+"."+algo)
+	}
+	for _, file := range files {
 		sums, err := s.sums.get(ctx, s, file, algo)
-		if err != nil || sums[name] != "" {
-			return sums[name], err
+		if err != nil {
+			return "", err
+		}
+		said, ok := sums[name]
+		if !ok {
+			said = sums[""]
+		}
+		if said.err != nil {
+			return "", fmt.Errorf("the digest that %s has of %s: %w", file, name, said.err)
+		}
+		if said.digest != "" {
+			return said.digest, nil
 		}
 	}
-	if isSums(name) {
-		return "", nil
-	}
-	sums, err := s.sums.get(ctx, s, name+"."+algo, algo)
-	for named, digest := range sums {
-		if path.Base(named) == name { // build/NAME: it was made elsewhere
-			return digest, err
-		}
-	}
-	return sums[""], err
+	return "", nil
 }
 
 // isSums tells whether a file is one of digests; nobody publishes digests of
@@ -106,33 +100,22 @@ func isSums(name string) bool {
 // fetchSums reads one file of digests. That there is none is an answer (404,
 // 410); any other failure is an error, since an image must not lose its
 // digests to a server that is in trouble.
-func (s *Store) fetchSums(ctx context.Context, file, algo string) (map[string]string, error) {
+func (s *Store) fetchSums(ctx context.Context, file, algo string) (map[string]sum, error) {
 	const limit = 16 << 20 // bytes: some 100,000 images
-	var text []byte
-	err := s.persist(ctx, func() error {
-		resp, err := s.send(ctx, http.MethodGet, s.url(file), nil)
-		if err != nil {
-			return err
-		}
-		defer discard(resp) // most often a short 404
-		if resp.StatusCode != http.StatusOK {
-			return statusError(resp)
-		}
-		if text, err = io.ReadAll(io.LimitReader(resp.Body, limit)); err != nil {
-			return cut(0, len(text), err)
-		}
-		if len(text) == limit {
-			return fmt.Errorf("it is larger than %d bytes", limit)
-		}
-		return nil
-	})
+	resp, text, err := s.fetch(ctx, s.url(file), limit)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = statusError(resp)
+	}
+	own := !strings.EqualFold(file, algo+"sums")
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("the digests that %s may have: %w", file, err)
+	case own && strings.TrimSpace(text) == "":
+		return nil, fmt.Errorf("%s is empty", file)
 	}
-	return parseSums(string(text), algo), nil
+	return parseSums(text, algo, own), nil
 }
 
 // sums keeps what the files of digests say, for a time. Who asks for one
@@ -161,13 +144,13 @@ func (c *sums) saw(img backends.Image) {
 // sumsFile is a file of digests; those of NAME are NAME's.
 type sumsFile struct {
 	done    chan struct{} // closed when the rest is known
-	digests map[string]string
+	digests map[string]sum
 	err     error
 	at      time.Time
 }
 
 // get returns the digests in a file, by name.
-func (c *sums) get(ctx context.Context, s *Store, file, algo string) (map[string]string, error) {
+func (c *sums) get(ctx context.Context, s *Store, file, algo string) (map[string]sum, error) {
 	f := c.file(s, file, algo)
 	select {
 	case <-f.done:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,10 @@ import (
 // hexOf is a digest of an algorithm, all of one digit.
 func hexOf(algo, digit string) string { return strings.Repeat(digit, 2*digestSizes[algo]) }
 
-// TestParseSums reads the forms that coreutils and BSD write.
+// noDigest stands for a name whose digest is an error.
+const noDigest = "?"
+
+// TestParseSums reads the forms that coreutils, BSD and OpenSSL write.
 func TestParseSums(t *testing.T) {
 	a, b := hexOf("sha256", "a"), hexOf("sha256", "b")
 	for _, test := range []struct {
@@ -38,19 +42,39 @@ func TestParseSums(t *testing.T) {
 		{"BSD", "SHA256 (x) = " + a + "\nSHA512 (x) = " + hexOf("sha512", "c") + "\nMD5 (y) = " + hexOf("md5", "d"), map[string]string{"x": a}},
 		{"BSD, escaped and odd", `\SHA256 (x\n) = ` + a + "\nSHA256 (y) (z) = " + b, map[string]string{"x\n": a, "y) (z": b}},
 		{"bare", a + "\n", map[string]string{"": a}},
-		{"this directory", a + "  ./x\n" + b + "  sub/y", map[string]string{"x": a, "sub/y": b}},
+		{"this directory", a + "  ./x", map[string]string{"x": a}},
 		{"signed", "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n" + a + "  x\n-----BEGIN PGP SIGNATURE-----\n\niQIz\n", map[string]string{"x": a}},
 		{"other lengths", a[1:] + "  x\n" + a + "b  y\n" + hexOf("md5", "d") + "  z", map[string]string{"x": noDigest, "y": noDigest, "z": noDigest}},
 		{"other lengths, bare", a[1:] + "\n", nil},
 		{"no digests", "oops  x\nSHA256 (y) = \n", map[string]string{"x": noDigest, "y": noDigest}},
 		{"with and without", "oops  x\n" + a + "  x\noops  x\n", map[string]string{"x": a}},
 		{"a page", "<!DOCTYPE html><html><body>Not here</body></html>", nil},
-		{"twice", a + "  x\n" + b + "  x", map[string]string{"x": b}},
+		{"twice", a + "  x\n" + strings.ToUpper(a) + " *./x\nMD5 (x) = " + hexOf("md5", "d"), map[string]string{"x": a}},
+		{"twice, differently", a + "  x\n" + b + "  x\n" + a + "  x\n" + b + "  y", map[string]string{"x": noDigest, "y": b}},
+		{"BSD, reversed", a + " x\n" + b + " y z", map[string]string{"x": a, "y z": b}},
+		{"tabs", a + "\tx\n\t" + b + "  y", map[string]string{"x": a, "y": b}},
+		{"OpenSSL", "SHA256(x)= " + a + "\nSHA2-256(y)= " + b + "\nSHA512(z)= " + hexOf("sha512", "c"), map[string]string{"x": a, "y": b}},
+		{"other algorithms", "SHA512/256 (x) = " + a + "\nSHA3-256(x)= " + a, nil},
+		{"byte order mark", "\ufeff" + a + "  x", map[string]string{"x": a}},
+		{"bare, spaces", a + "  \n", map[string]string{"": a}},
+		{"bare, differently", a + "\n" + b + "\n", map[string]string{"": noDigest}},
+		{"elsewhere", a + "  build/x\n", map[string]string{"x": a}},
+		{"elsewhere, differently", a + "  build/x\n" + b + "  dist/x", map[string]string{"x": noDigest}},
+		{"not understood", "x: " + a, map[string]string{"x": noDigest, a: noDigest}},
+		{"not understood, two spaces", "x  " + a, map[string]string{"x": noDigest, a: noDigest}},
+		{"not understood, in a comment", "# x " + a + "\n" + b + "  x", map[string]string{"#": noDigest, "x": b, a: noDigest}},
+		{"prose", "Hash x\nx is 64 bytes\n", nil},
 	} {
 		if test.want == nil {
 			test.want = map[string]string{}
 		}
-		if diff := cmp.Diff(test.want, parseSums(test.text, "sha256")); diff != "" {
+		got := make(map[string]string)
+		for name, said := range parseSums(test.text, "sha256", true) {
+			if got[name] = said.digest; said.err != nil {
+				got[name] = noDigest
+			}
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
 	}
@@ -171,24 +195,53 @@ func TestSumsGarbage(t *testing.T) {
 	a := hexOf("sha256", "a")
 	for _, test := range []struct {
 		name, text string
-		ok         bool
+		want       string // of the error; "": none
 	}{
-		{"SHA256SUMS", "oops  x\n" + a + "  y\n", false},
-		{"SHA256SUMS", a[1:] + " *x\n", false},
-		{"SHA256SUMS", "SHA256 (x) = none\n", false},
-		{"x.sha256", a[2:] + "  x\n", false},
-		{"x.sha256", "oops\n", true},
-		{"SHA256SUMS", "<html><a href=x>x</a></html>\noops  z\n", true},
-		{"SHA256SUMS", "SHA512 (x) = none\n", true},
+		{"SHA256SUMS", "oops  x\n" + a + "  y\n", `SHA256SUMS has of x: its line 1 has no sha256 digest: "oops  x"`},
+		{"SHA256SUMS", "\n" + a[1:] + " *x\n", "SHA256SUMS has of x: its line 2"},
+		{"SHA256SUMS", "SHA256 (x) = none\n", "SHA256SUMS has of x: its line 1"},
+		{"x.sha256", a[2:] + "  x\n", "x.sha256 has of x: its line 1"},
+		{"x.sha256", "oops\n", ""},
+		{"SHA256SUMS", "<html><a href=x>x</a></html>\noops  z\n", ""},
+		{"SHA256SUMS", "SHA512 (x) = none\n", ""},
+		{"sha256sums", a + "  x\n\n" + hexOf("sha256", "b") + "  x\n", "sha256sums has of x: its lines 1 and 3 have different ones"},
+		{"x.sha256", "", "x.sha256 is empty"},
+		{"x.sha256", "\n", "x.sha256 is empty"},
+		{"SHA256SUMS", "", ""},
+		{"sha256sums", "", ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s, _ := newWeb(t, (&directory{files: map[string]string{test.name: test.text}}).ServeHTTP)
 			img, err := s.Stat(t.Context(), "x")
-			if (err == nil) != test.ok || !test.ok && !strings.Contains(err.Error(), "sha256 digest of x") || img.Record != nil {
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) || img.Record != nil {
 				t.Errorf("%s with %q: %+v, %v", test.name, test.text, img, err)
 			}
 			if _, err := s.Stat(t.Context(), "y"); err != nil {
 				t.Errorf("another image: %v", err)
+			}
+		})
+	}
+}
+
+// TestSumsCompressed: a file of digests that comes compressed, though that was
+// not asked for, is neither readable nor absent.
+func TestSumsCompressed(t *testing.T) {
+	for encoding, ok := range map[string]bool{"": true, "identity": true, "gzip": false} {
+		synctest.Test(t, func(t *testing.T) {
+			a := hexOf("sha256", "a")
+			d := &directory{files: map[string]string{"SHA256SUMS": a + "  x"}}
+			s, _ := newWeb(t, func(w http.ResponseWriter, r *http.Request) {
+				if encoding != "" && isSums(path.Base(r.URL.Path)) {
+					w.Header().Set("Content-Encoding", encoding)
+				}
+				d.ServeHTTP(w, r)
+			})
+			img, err := s.Stat(t.Context(), "x")
+			switch {
+			case ok && (err != nil || img.Record == nil || img.Record.Multihash != a):
+				t.Errorf("%q: %+v, %v", encoding, img, err)
+			case !ok && (err == nil || !strings.Contains(err.Error(), "SHA256SUMS") || !strings.Contains(err.Error(), encoding)):
+				t.Errorf("%q: %+v, %v", encoding, img, err)
 			}
 		})
 	}
