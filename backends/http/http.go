@@ -12,7 +12,7 @@
 // An image is bytes: nothing is ever decompressed, and no compression asked
 // for. Its size is what the server tells before the first byte, and one that
 // it does not tell is an error. Its incarnation is the ETag, if that is a
-// strong one, else Last-Modified with the weak one; every request of an open
+// strong one, else Last-Modified, else the weak ETag; every request of an open
 // image says which incarnation it is for, and every reply is checked, so that
 // an image which is replaced on the server is an error to its reader, and
 // never a mixture.

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -166,18 +167,18 @@ func (f *facts) check(resp *http.Response) error {
 	return nil
 }
 
-// sameVersion compares what both tell, the ETag before Last-Modified. Of weak
-// ETags another one is another image, but the same may be of several.
+// sameVersion compares what both tell: strong ETags, else Last-Modified, else
+// weak ETags. Some servers make a weak one anew for each answer.
 func (f *facts) sameVersion(now facts) bool {
-	if f.etag != "" && now.etag != "" {
-		switch {
-		case strings.TrimPrefix(f.etag, "W/") != strings.TrimPrefix(now.etag, "W/"):
-			return false
-		case f.isStrong() && now.isStrong():
-			return true
-		}
+	switch {
+	case f.isStrong() && now.isStrong():
+		return f.etag == now.etag
+	case f.modified != "" && now.modified != "":
+		return f.modified == now.modified
+	case f.etag != "" && now.etag != "":
+		return strings.TrimPrefix(f.etag, "W/") == strings.TrimPrefix(now.etag, "W/")
 	}
-	return f.modified == "" || now.modified == "" || f.modified == now.modified
+	return true
 }
 
 // isStrong tells whether the ETag is one that no other content has.
@@ -188,5 +189,5 @@ func (f *facts) version() string {
 	if f.isStrong() {
 		return fmt.Sprintf("%s %d", f.etag, f.size)
 	}
-	return fmt.Sprintf("%s %d", strings.TrimSpace(f.modified+" "+f.etag), f.size)
+	return fmt.Sprintf("%s %d", cmp.Or(f.modified, f.etag), f.size)
 }
