@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
+	"io/fs"
 	"mime"
 	"net/http"
 	"net/url"
@@ -36,7 +38,28 @@ func (s *Store) index(ctx context.Context) (names []string, err error) {
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return backends.CheckName(name) != nil })
 	slices.Sort(names)
-	return slices.Compact(names), nil
+	names = slices.Compact(names)
+	return names, s.checkPlace(ctx, names, resp.Request.URL)
+}
+
+// checkPlace makes sure that the names of a page are names here, if it was
+// redirected to. Where the images are not redirected as well, none of them is
+// here; of the first few, since a page may name one that is not there.
+func (s *Store) checkPlace(ctx context.Context, names []string, page *url.URL) error {
+	const few = 3
+	want, _, err1 := placeOf(s.base)
+	got, _, err2 := placeOf(page)
+	if len(names) == 0 || err1 != nil || err2 != nil || got == want {
+		return nil
+	}
+	for _, name := range names[:min(few, len(names))] {
+		if _, err := s.facts(ctx, name); !errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+	}
+	at := *page
+	at.User = nil
+	return backends.Misconfigured("the server redirects to the index page of %s, and has none of its images here: http_store_base_url should be that URL", &at)
 }
 
 // noIndex are what servers answer that list no directories: nginx and Apache

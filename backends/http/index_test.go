@@ -175,6 +175,46 @@ func TestIndexRedirected(t *testing.T) {
 	})
 }
 
+// TestIndexElsewhere: a directory that is redirected without its images is
+// not one that has none.
+func TestIndexElsewhere(t *testing.T) {
+	for _, test := range []struct {
+		to, page string
+		wrong    bool
+	}{
+		{"/v2/idx/", "<a href=gone><a href=y>", true},
+		{"/v2/idx/", "<a href=gone><a href=here>", false},
+		{"/v2/idx/", "", false}, // no index page, most likely
+		{"/images/index.html", "<a href=gone>", false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s, _ := newWeb(t, onlyImages(func(w http.ResponseWriter, r *http.Request) {
+				switch r.URL.Path {
+				case "/images/":
+					http.Redirect(w, r, test.to, http.StatusFound)
+				case test.to:
+					w.Header().Set("Content-Type", "text/html")
+					fmt.Fprint(w, test.page)
+				case "/images/here":
+					answer(w, r, len(r.URL.Path))
+				default:
+					w.WriteHeader(http.StatusNotFound)
+				}
+			}))
+			_, err := listed(t, s)
+			for _, err := range []error{err, s.Health(t.Context())} {
+				if errors.Is(err, backends.ErrMisconfigured) != test.wrong ||
+					test.wrong && (!strings.Contains(err.Error(), "http://web/v2/idx/") || strings.Contains(err.Error(), "secret")) {
+					t.Errorf("%+v: %v", test, err)
+				}
+			}
+			if _, err := s.Stat(t.Context(), "here"); err != nil {
+				t.Errorf("%+v: a name: %v", test, err)
+			}
+		})
+	}
+}
+
 // TestListAsks: each file that the page names is asked for, many at a time,
 // and what is not for us is left out. A server in trouble is an error.
 func TestListAsks(t *testing.T) {
