@@ -169,6 +169,11 @@ func (s *Set) candidates(uri, store string) ([]*Instance, error) {
 		return nil, fmt.Errorf("the store %s has no URIs of the scheme %q (only %s): %w",
 			store, scheme, strings.Join(stores[0].Schemes(), ", "), fs.ErrNotExist)
 	}
+	for _, drv := range s.drivers {
+		if slices.Contains(drv.Schemes, scheme) {
+			return nil, fmt.Errorf("no store has URIs of the scheme %q: enabled_backends needs one of type %s for that: %w", scheme, drv.Type, fs.ErrNotExist)
+		}
+	}
 	return nil, fmt.Errorf("unknown scheme %q (one of %s): %w", scheme, s.knownSchemes(), fs.ErrNotExist)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -34,6 +35,24 @@ func TestFindPassesOver(t *testing.T) {
 	wantIs(t, err, backends.ErrMisconfigured)
 	_, _, err = set.Find(t.Context(), "memory://good/none", "good")
 	wantIs(t, err, fs.ErrNotExist)
+}
+
+// TestFindNeedsType: the error of a URI that only a type of which there is no
+// store could have says which one that is.
+func TestFindNeedsType(t *testing.T) {
+	web := memory.Driver()
+	web.Type, web.Schemes = "web", []string{"http", "https"}
+	set := mustOpen(t, configure(t, "", "a:memory"), memory.Driver(), web)
+	for uri, want := range map[string]string{
+		"HTTPS://host/x": `no store has URIs of the scheme "https": enabled_backends needs one of type web for that`,
+		"ftp://host/x":   `unknown scheme "ftp" (one of memory)`,
+	} {
+		_, _, err := set.Find(t.Context(), uri, "")
+		wantIs(t, err, fs.ErrNotExist)
+		if !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%s: %v, want %q", uri, err, want)
+		}
+	}
 }
 
 // wide is a store that reads the images of another one, too.

@@ -74,6 +74,7 @@ type Set struct {
 	instances []*Instance
 	byName    map[string]*Instance
 	def       *Instance
+	drivers   []Driver // also those of no store
 }
 
 // Open opens the stores of a configuration, all at once. A store that can't
@@ -97,7 +98,7 @@ func Open(ctx context.Context, cfg Config, drivers []Driver) (*Set, error) {
 	}
 	wg.Wait()
 
-	s := &Set{byName: make(map[string]*Instance)}
+	s := &Set{byName: make(map[string]*Instance), drivers: drivers}
 	for _, in := range instances {
 		if in.absent() {
 			continue

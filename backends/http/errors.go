@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -71,11 +70,11 @@ func statusError(resp *http.Response) error {
 }
 
 // connectError makes the error of a request that got no response.
-func connectError(ctx context.Context, u *url.URL, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
+func connectError(w *watch, err error) error {
+	if cause := w.cause(); cause != nil {
 		return cause
 	}
-	err = fmt.Errorf("%s: %w", u.Host, err)
+	err = fmt.Errorf("%s: %w", w.host, err)
 	var (
 		certificate *tls.CertificateVerificationError
 		timeout     net.Error
@@ -83,7 +82,7 @@ func connectError(ctx context.Context, u *url.URL, err error) error {
 	)
 	switch {
 	case errors.As(err, &certificate):
-		err = fmt.Errorf("%w; https_ca_certificates_file names the authorities to trust, and https_insecure = true believes anybody", err)
+		err = fmt.Errorf("its certificate is not trusted (https_ca_certificates_file names the authorities to trust, and https_insecure = true believes anybody): %w", err)
 		return backends.Classify(backends.ErrUnavailable, err)
 	case errors.Is(err, errProxyAuth):
 		return backends.Classify(fs.ErrPermission, err)

@@ -184,6 +184,9 @@ func TestNginxCertificates(t *testing.T) {
 		if !errors.Is(err, backends.ErrUnavailable) || !strings.Contains(err.Error(), "https_ca_certificates_file") || !strings.Contains(err.Error(), "https_insecure") {
 			t.Errorf("%+v: %v", o, err)
 		}
+		if text := fmt.Sprint(err); strings.Index(text, "https_insecure") > strings.Index(text, "x509") {
+			t.Errorf("what helps does not come first: %v", err)
+		}
 		if strings.Count(fmt.Sprint(err), "https_insecure") > 1 || time.Since(begin) > 10*time.Second {
 			t.Errorf("tried again: %v", err)
 		}

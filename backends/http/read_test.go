@@ -273,6 +273,31 @@ func TestResume(t *testing.T) {
 	})
 }
 
+// TestSilent: the error of a read that is not over in time names the server,
+// and so does one of a server that stays silent.
+func TestSilent(t *testing.T) {
+	eachKind(t, manners{etag: `"a"`}, func(t *testing.T, f *files, s *Store) {
+		r := openX(t, s)
+		b := &breaker{files: f, bytes: 1000, hang: true}
+		b.left.Store(1000)
+		f.set(func() { f.manners.meddle = b.meddle })
+		if stream, ok := r.(*stream); ok {
+			stream.breakOff() // its first request has been made
+		}
+		for limit, want := range map[time.Duration]string{
+			time.Second: "web: context deadline exceeded",
+			time.Hour:   "web sends nothing for 10s",
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			_, err := r.ReadAt(ctx, make([]byte, 300_000), 0)
+			cancel()
+			if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), want) {
+				t.Errorf("with %v: %v, want %q", limit, err, want)
+			}
+		}
+	})
+}
+
 // TestBrokenOften: a body that breaks off again and again, and has brought
 // something each time, is resumed without longer and longer pauses.
 func TestBrokenOften(t *testing.T) {

@@ -50,14 +50,14 @@ func (c *client) roundTrip(ctx context.Context, method string, u *url.URL, heade
 	select {
 	case c.places <- struct{}{}:
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, fmt.Errorf("%s: %w", u.Host, context.Cause(ctx))
 	}
-	watch := c.newWatch(ctx)
+	watch := c.newWatch(ctx, u.Host)
 	b := &body{watch: watch, leave: sync.OnceFunc(func() { <-c.places })}
 	resp, err := c.transport.RoundTrip(newRequest(watch, method, u, header))
 	watch.pause()
 	if err != nil {
-		err = connectError(watch.ctx, u, err)
+		err = connectError(watch, err)
 		b.end()
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (b *body) Read(p []byte) (int, error) {
 	defer b.watch.pause()
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
-		if cause := context.Cause(b.watch.ctx); cause != nil {
+		if cause := b.watch.cause(); cause != nil {
 			err = cause
 		}
 	}
@@ -115,19 +115,29 @@ func (b *body) end() {
 type watch struct {
 	ctx    context.Context // of the request
 	cancel context.CancelCauseFunc
+	host   string
 	timer  *time.Timer
 	limit  time.Duration
 }
 
-func (c *client) newWatch(ctx context.Context) *watch {
+func (c *client) newWatch(ctx context.Context, host string) *watch {
 	ctx, cancel := context.WithCancelCause(ctx)
-	w := &watch{ctx: ctx, cancel: cancel, limit: c.stall}
+	w := &watch{ctx: ctx, cancel: cancel, host: host, limit: c.stall}
 	w.timer = time.AfterFunc(w.limit, func() {
-		err := fmt.Errorf("the server sends nothing for %v", w.limit)
+		err := fmt.Errorf("%s sends nothing for %v", w.host, w.limit)
 		cancel(&transient{err: backends.Classify(context.DeadlineExceeded, err)})
 	})
 	w.timer.Stop()
 	return w
+}
+
+// cause is why the request was ended, with its host; nil if it was not.
+func (w *watch) cause() error {
+	cause := context.Cause(w.ctx)
+	if t := new(transient); cause == nil || errors.As(cause, &t) { // it has the host
+		return cause
+	}
+	return fmt.Errorf("%s: %w", w.host, cause)
 }
 
 func (w *watch) begin() { w.timer.Reset(w.limit) }
@@ -216,7 +226,7 @@ func (c *client) retry(ctx context.Context, do func() error, again func(*transie
 			return nil
 		}
 		if ctx.Err() != nil {
-			return ended(ctx, last)
+			return ended(ctx, err, last)
 		}
 		if last == nil {
 			end = time.Now().Add(c.limit)
@@ -239,7 +249,7 @@ func (c *client) retry(ctx context.Context, do func() error, again func(*transie
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return ended(ctx, last)
+			return ended(ctx, context.Cause(ctx), last)
 		}
 	}
 }
@@ -251,10 +261,14 @@ func backoff(n int) time.Duration {
 	return wait/2 + rand.N(wait/2)
 }
 
-// ended is the error of a context that is done, with what went wrong before.
-func ended(ctx context.Context, last error) error {
-	if last == nil {
-		return context.Cause(ctx)
+// ended is the error of a context that is done: err, if that is of it, with
+// what went wrong before.
+func ended(ctx context.Context, err, last error) error {
+	if cause := context.Cause(ctx); !errors.Is(err, cause) {
+		err = cause
 	}
-	return fmt.Errorf("%w; before that: %v", context.Cause(ctx), last)
+	if last == nil {
+		return err
+	}
+	return fmt.Errorf("%w; before that: %v", err, last)
 }

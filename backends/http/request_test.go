@@ -185,7 +185,7 @@ func TestDeadlines(t *testing.T) {
 		defer cancel()
 		begin = time.Now()
 		_, err := s.Stat(ctx, "x")
-		if waited := time.Since(begin); !errors.Is(err, context.DeadlineExceeded) || waited != 15*time.Second || !strings.Contains(err.Error(), "sends nothing for 10s") {
+		if waited := time.Since(begin); !errors.Is(err, context.DeadlineExceeded) || waited != 15*time.Second || !strings.Contains(err.Error(), "web: context deadline exceeded; before that: web sends nothing for 10s") {
 			t.Errorf("after %v: %v", waited, err)
 		}
 		ctx, cancel = context.WithCancel(t.Context())

@@ -24,10 +24,10 @@ type stream struct {
 	from  *rangeReader  // for its requests
 	turn  chan struct{} // holds a token while somebody uses the rest
 
-	body io.ReadCloser // nil: ended, or broken off
-	stop func()        // ends the request of body
-	ring []byte        // byte o of the image is at o % window
-	pos  int64         // up to which the body was read
+	body io.ReadCloser           // nil: ended, or broken off
+	stop context.CancelCauseFunc // ends the request of body
+	ring []byte                  // byte o of the image is at o % window
+	pos  int64                   // up to which the body was read
 }
 
 func newStream(s *Store, img backends.Image, from *rangeReader) *stream {
@@ -92,15 +92,15 @@ func (s *stream) ask(ctx context.Context, probe bool) error {
 	if probe {
 		header.Set("Range", "bytes=0-0")
 	}
-	life, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer context.AfterFunc(ctx, stop)()
+	life, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer context.AfterFunc(ctx, func() { stop(context.Cause(ctx)) })()
 	resp, err := s.from.get(life, header)
 	if err == nil && resp.StatusCode == http.StatusPartialContent {
 		discard(resp)
 		err = errHasRanges
 	}
 	if err != nil {
-		stop()
+		stop(nil)
 		return err
 	}
 	resp.Body.(*body).leave() // idle streams must not hold up other requests
@@ -110,7 +110,8 @@ func (s *stream) ask(ctx context.Context, probe bool) error {
 
 // advance reads some bytes of the body into the window.
 func (s *stream) advance(ctx context.Context) error {
-	defer context.AfterFunc(ctx, s.stop)()
+	stop := s.stop
+	defer context.AfterFunc(ctx, func() { stop(context.Cause(ctx)) })()
 	if s.ring == nil {
 		s.ring = make([]byte, window)
 	}
@@ -137,7 +138,7 @@ func (s *stream) breakOff() {
 		return
 	}
 	_ = s.body.Close() // of a response: nothing is lost
-	s.stop()
+	s.stop(nil)
 	s.body, s.stop = nil, nil
 }
 

@@ -156,7 +156,7 @@ func (c *sums) get(ctx context.Context, s *Store, file, algo string) (map[string
 	case <-f.done:
 		return f.digests, f.err
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, fmt.Errorf("the digests that %s may have: %w", file, context.Cause(ctx))
 	}
 }
 

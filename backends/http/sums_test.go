@@ -247,6 +247,29 @@ func TestSumsCompressed(t *testing.T) {
 	}
 }
 
+// TestSumsCut: a file of digests, or an index page, that ends early is no
+// shorter one.
+func TestSumsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &directory{}
+		s, _ := newWeb(t, func(w http.ResponseWriter, r *http.Request) {
+			if name := path.Base(r.URL.Path); name != "SHA256SUMS" && name != "images" {
+				d.ServeHTTP(w, r)
+				return
+			}
+			w.Header().Set("Content-Length", "1000")
+			fmt.Fprint(w, hexOf("sha256", "a")+"  x")
+		})
+		const want = "ended at byte 67: unexpected EOF"
+		if _, err := s.Stat(t.Context(), "x"); err == nil || !strings.HasSuffix(err.Error(), "SHA256SUMS may have: the body "+want) {
+			t.Error(err)
+		}
+		if _, err := listed(t, s); err == nil || err.Error() != "the index page: the body "+want {
+			t.Error(err)
+		}
+	})
+}
+
 // TestSumsKept: what is published is asked for once in a while, by many at
 // once, and nobody waits longer than he wants.
 func TestSumsKept(t *testing.T) {
