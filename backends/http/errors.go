@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"glancefs/backends"
@@ -89,6 +91,19 @@ func connectError(w *watch, err error) error {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return &transient{err: backends.Classify(context.DeadlineExceeded, err), down: true}
 	}
+	if isMalformed(err) {
+		return err
+	}
 	down := errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect")
 	return &transient{err: backends.Classify(backends.ErrUnavailable, err), down: down}
+}
+
+// isMalformed tells whether something came that is no answer. net/http has no
+// type for that, but puts these words before an error that is not of reading;
+// those of writing are of package net. What ends within a line of the headers
+// is malformed, too, though it may be the connection.
+func isMalformed(err error) bool {
+	var ofConnection net.Error
+	return strings.Contains(err.Error(), "net/http: HTTP/1.x transport connection broken: ") &&
+		!errors.As(err, &ofConnection) && !errors.Is(err, io.ErrUnexpectedEOF)
 }

@@ -109,6 +109,44 @@ func status(code int) func(http.ResponseWriter) {
 	return func(w http.ResponseWriter) { w.WriteHeader(code) }
 }
 
+// TestMalformed: an answer that is no HTTP is an error at once, which is not
+// that the server is down; one that breaks off may be a server that stops.
+func TestMalformed(t *testing.T) {
+	const ok = "HTTP/1.1 200 OK\r\n"
+	for answer, passes := range map[string]bool{
+		ok + "Content-Length: -5\r\n\r\n":                     false,
+		ok + "Content-Length: 5\r\nContent-Length: 6\r\n\r\n": false,
+		ok + "Transfer-Encoding: gzip, chunked\r\n\r\n":       false,
+		ok + "no header\r\n\r\n":                              false,
+		"SSH-2.0-OpenSSH_9.6\r\n":                             false,
+		"HTTP/1.1 2x0 OK\r\n\r\n":                             false,
+		"":                                                    true,
+		"HTTP/1.1 200":                                        true,
+		ok + "Content-Length: 1\r\n":                          true,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			asked := 0
+			s, _ := newWeb(t, func(w http.ResponseWriter, _ *http.Request) {
+				asked++
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, _ = io.WriteString(conn, answer)
+				conn.Close()
+			})
+			_, err := s.Stat(t.Context(), "x")
+			want := 1
+			if passes {
+				want = maxTries
+			}
+			if err == nil || errors.Is(err, backends.ErrUnavailable) != passes || asked != want || !strings.HasPrefix(err.Error(), "web: ") {
+				t.Errorf("%q: asked %d times: %v", answer, asked, err)
+			}
+		})
+	}
+}
+
 // TestRetryAfter: a server that says when to come back is listened to, if
 // that is before the deadline.
 func TestRetryAfter(t *testing.T) {
