@@ -410,7 +410,7 @@ func TestHTTPErrno(t *testing.T) {
 		"410": unix.ENOENT, "412": unix.EINVAL, "416": unix.EINVAL, "418": unix.EINVAL, "429": unix.EHOSTDOWN, "451": unix.EACCES,
 		"500": unix.EHOSTDOWN, "501": unix.EIO, "503": unix.EHOSTDOWN,
 		"loop": unix.EIO, "nowhere": unix.EIO, "plain": unix.EIO, "sizeless": unix.EIO, "reset": unix.EHOSTDOWN, "silent": unix.ETIMEDOUT,
-		"foreign": unix.EHOSTDOWN, "gone": unix.EHOSTDOWN, "nosums": unix.EACCES, "badsums": unix.EIO,
+		"foreign": unix.EHOSTDOWN, "gone": unix.EHOSTDOWN, "nosums": unix.EACCES, "badsums": unix.EIO, "twosums": unix.EIO, "garbage": unix.EIO,
 	}
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		kind, name, _ := strings.Cut(r.URL.Path[1:], "/")
@@ -420,6 +420,8 @@ func TestHTTPErrno(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 		case kind == "badsums" && name == "SHA256SUMS":
 			fmt.Fprintln(w, "nothing  x")
+		case kind == "twosums" && name == "SHA256SUMS":
+			fmt.Fprintf(w, "%064x  x\n%064x  x\n", 1, 2)
 		case sums:
 			w.WriteHeader(http.StatusNotFound)
 		case code != 0:
@@ -434,6 +436,13 @@ func TestHTTPErrno(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 		case kind == "reset":
 			panic(http.ErrAbortHandler)
+		case kind == "garbage":
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				panic(err)
+			}
+			_, _ = io.WriteString(conn, "SSH-2.0-OpenSSH_9.6\r\n")
+			_ = conn.Close()
 		case kind == "silent":
 			<-r.Context().Done()
 		default:
@@ -543,7 +552,7 @@ func TestHTTPCommands(t *testing.T) {
 	if text, status := glancefs(t, "verify", "--config-file", conf, "web/b.img"); status != 5 {
 		t.Errorf("status %d, %s", status, text)
 	}
-	if text, status := glancefs(t, "check", "--config-file", conf); status != 1 || !strings.Contains(text, "web: ok") || !strings.Contains(text, "bare: ok") || !strings.Contains(text, "down: error: "+m.server.HTTP[7:]+" answers 503") {
+	if text, status := glancefs(t, "check", "--config-file", conf); status != 1 || !strings.Contains(text, "web: ok") || !strings.Contains(text, "bare: ok") || !strings.Contains(text, "down: error: the index page: "+m.server.HTTP[7:]+" answers 503") {
 		t.Errorf("status %d, %s", status, text)
 	}
 	if text, status := glancefs(t, "delete", "--config-file", conf, m.server.HTTP+"/html/a.img"); status != 1 || !strings.Contains(text, "read-only") {

@@ -29,7 +29,7 @@ var digestSizes = map[string]int{"sha512": 64, "sha256": 32, "md5": 16}
 type sum struct {
 	digest string // in small letters
 	line   int    // where it is, counted from 1
-	err    error  // it is meant to be said, but nothing that counts
+	err    error  // why that is none, or none that counts
 }
 
 // parseSums returns the digests of one algorithm in a file, by name. In a file
