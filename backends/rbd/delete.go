@@ -59,12 +59,8 @@ func (s *Store) deletable(c *cluster, name string) (string, error) {
 		return "", err
 	}
 	defer img.Close() // nothing was written
-	snaps, err := img.GetSnapshotNames()
-	if err != nil {
-		return "", at("list the snapshots", err)
-	}
-	if len(snaps) > 1 {
-		return "", fmt.Errorf("%w: it has other snapshots", backends.ErrBusy)
+	if err := wantNoOtherSnaps(img); err != nil {
+		return "", err
 	}
 	if !s.opts.TrashInUse {
 		pools, clones, err := img.ListChildren()
@@ -77,6 +73,36 @@ func (s *Store) deletable(c *cluster, name string) (string, error) {
 	}
 	id, err := img.GetId()
 	return id, at("ask for the id", err)
+}
+
+// wantNoOtherSnaps is ErrBusy for an image with other snapshots than its own,
+// and than the one that a delete was removing when its process died: librbd
+// calls that by a UUID (SnapshotRemoveRequest, trash_snap), and removes it with
+// the RBD image.
+func wantNoOtherSnaps(img *rbd.Image) error {
+	snaps, err := img.GetSnapshotNames()
+	if err != nil {
+		return at("list the snapshots", err)
+	}
+	for _, snap := range snaps {
+		if snap.Name == snapName {
+			continue
+		}
+		space, err := img.GetSnapNamespaceType(snap.Id)
+		if err != nil {
+			return at("look at the snapshot "+snap.Name, err)
+		}
+		was := ""
+		if space == rbd.SnapNamespaceTypeTrash {
+			if was, err = img.GetSnapTrashNamespace(snap.Id); err != nil {
+				return at("look at the snapshot "+snap.Name, err)
+			}
+		}
+		if was != tempSnap {
+			return fmt.Errorf("%w: it has other snapshots, one is %s", backends.ErrBusy, snap.Name)
+		}
+	}
+	return nil
 }
 
 // remove removes an RBD image: the mark, the protection, the snapshot, then

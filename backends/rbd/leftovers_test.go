@@ -5,6 +5,7 @@ package rbd
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -15,7 +16,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ceph/go-ceph/rados"
 	"github.com/ceph/go-ceph/rbd"
+	"golang.org/x/sys/unix"
 
 	"glancefs/backends"
 	"glancefs/tests/ceph"
@@ -157,6 +160,79 @@ func TestKilledDeleter(t *testing.T) {
 		t.Error(err)
 	}
 	wantNames(t, s)
+}
+
+// TestGone: a process that was killed is gone, also before its parent has
+// noticed.
+func TestGone(t *testing.T) {
+	cmd := exec.Command("cat")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	m := ownMark()
+	m.PID = cmd.Process.Pid
+	if m.gone() {
+		t.Error("it is gone while it lives")
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Waitid(unix.P_PID, m.PID, new(unix.Siginfo), unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+	if !m.gone() {
+		t.Error("as a zombie it is not gone")
+	}
+	_ = cmd.Wait() // it was killed
+	if !m.gone() {
+		t.Error("it is not gone")
+	}
+}
+
+// TestKilledRemovingSnap: a delete whose process died while librbd was removing
+// the snapshot, which has another name then, leaves an image that can be
+// deleted; other snapshots in the trash can't.
+func TestKilledRemovingSnap(t *testing.T) {
+	t.Parallel()
+	c := ceph.Start(t)
+	s := in(c, newPool(t, c)).open(t)
+	for _, snap := range []string{tempSnap, "another"} {
+		add(t, s, "image", []byte("bytes"))
+		var id string
+		var snapID uint64
+		changeImage(t, s, "image", func(img *rbd.Image) (err error) {
+			if _, err = img.CreateSnapshot(snap); err == nil {
+				id, err = img.GetId()
+			}
+			if err == nil {
+				snapID, err = img.GetSnapID(snap)
+			}
+			return err
+		})
+		err := s.do(t.Context(), func(c *cluster) error {
+			op := rados.CreateWriteOp()
+			defer op.Release()
+			op.Exec("rbd", "snapshot_trash_add", binary.LittleEndian.AppendUint64(nil, snapID))
+			return op.Operate(c.pool, "rbd_header."+id, rados.OperationNoFlag)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if snap == tempSnap {
+			if err := s.Delete(t.Context(), "image"); err != nil {
+				t.Errorf("delete: %v", err)
+			}
+			wantNames(t, s)
+		} else {
+			wantIs(t, "delete", s.Delete(t.Context(), "image"), backends.ErrBusy)
+			wantProtected(t, s, "image")
+		}
+	}
 }
 
 // sweepOnce sweeps a pool once.

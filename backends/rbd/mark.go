@@ -3,9 +3,11 @@
 package rbd
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -52,7 +54,12 @@ func (m mark) gone() bool {
 	if own.Boot == "" || own.PIDs == "" || m.Boot != own.Boot || m.PIDs != own.PIDs || m.PID <= 0 {
 		return false
 	}
-	return errors.Is(syscall.Kill(m.PID, 0), syscall.ESRCH)
+	if errors.Is(syscall.Kill(m.PID, 0), syscall.ESRCH) {
+		return true
+	}
+	// A zombie has done what it will do; its parent may never notice.
+	status, _ := os.ReadFile("/proc/" + strconv.Itoa(m.PID) + "/status")
+	return bytes.Contains(status, []byte("\nState:\tZ"))
 }
 
 // set marks an RBD image.

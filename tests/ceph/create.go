@@ -132,7 +132,9 @@ keyring = %s
 // daemonConf is what the daemons have beyond that. The manager finds none of
 // its modules in Python, which take seconds to load (`ceph health` says so). The
 // intervals at the end, in seconds, are those that a test waits for. WPQ is the
-// scheduler that does not begin with a benchmark of the disk.
+// scheduler that does not begin with a benchmark of the disk. The heartbeat's
+// grace is also the read lease of a placement group, which one that was stopped
+// for longer may not get back: it stays laggy, and serves nothing.
 const daemonConf = `
 auth allow insecure global id reclaim = false
 admin socket =
@@ -161,6 +163,7 @@ osd class default list = *
 osd objectstore = bluestore
 osd memory target = 1073741824
 osd op queue = wpq
+osd heartbeat grace = 600
 bluestore block size = 21474836480
 bluestore fsck on mkfs = false
 paxos propose interval = 0.05
