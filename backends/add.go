@@ -269,7 +269,7 @@ func (a *Add) resolve(want Record, lost error) (Image, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return Image{}, fmt.Errorf("%w; asked until %w", lost, context.Cause(ctx))
+			return Image{}, fmt.Errorf("%w; asked again: %w", lost, context.Cause(ctx))
 		case <-time.After(pause):
 		}
 	}

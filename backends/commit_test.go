@@ -60,8 +60,8 @@ func TestLostReply(t *testing.T) {
 		{name: "it is there", commit: lose},
 		{name: "it is there a little later", commit: lose, stat: lateStat, takes: 200 * time.Millisecond},
 		{name: "it is there, and the reply took all the time", commit: loseByDeadline, takes: 20 * time.Second},
-		{name: "it is not there", commit: loseRequest, want: backends.ErrUnknown, text: "unknown; asked until context deadline exceeded", takes: 20 * time.Second},
-		{name: "nobody answers", commit: lose, stat: hang(), want: backends.ErrUnknown, text: "unknown; asked until context deadline exceeded", takes: 20 * time.Second},
+		{name: "it is not there", commit: loseRequest, want: backends.ErrUnknown, text: "unknown; asked again: no answer within request_timeout = 20s", takes: 20 * time.Second},
+		{name: "nobody answers", commit: lose, stat: hang(), want: backends.ErrUnknown, text: "unknown; asked again: no answer within request_timeout = 20s", takes: 20 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

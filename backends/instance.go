@@ -285,7 +285,8 @@ func checked(image string, fn func(context.Context, Store) error) func(context.C
 
 // deadline bounds one request to the store.
 func (in *Instance) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, in.opts.RequestTimeout)
+	slow := fmt.Errorf("no answer within request_timeout = %v: %w", in.opts.RequestTimeout, context.DeadlineExceeded)
+	return context.WithTimeoutCause(ctx, in.opts.RequestTimeout, slow)
 }
 
 // fail wraps err, if it is one.
