@@ -75,7 +75,7 @@ test: go buildtools testtools ## install what the tests need, and run them all
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt would change:" $$files; exit 1; fi
 	go run ./tests/mustrun -list tests/must_run.txt -- \
 		-race -timeout 25m -tags '$(tags)' ./... -- \
-		GOMAXPROCS=1 -race -count=1 -timeout 25m ./fsnode ./backends/... ./digest
+		GOMAXPROCS=1 -p 2 -race -count=1 -timeout 25m ./fsnode ./backends/... ./digest
 
 .PHONY: soak
 soak: go testtools ## kill 1,000 writers, and add 4 GiB; takes long
