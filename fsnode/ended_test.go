@@ -56,6 +56,19 @@ func TestForcedUnmount(t *testing.T) {
 	}
 }
 
+// hangingReader opens the image of store two, and reads it, which hangs.
+func (m *mounted) hangingReader() (fd int, read thread) {
+	m.Helper()
+	m.fault("two", "read", "image", hanging)
+	fd = m.open(filepath.Join(m.two, "image"), unix.O_RDONLY)
+	read = inThread(func() error {
+		_, err := unix.Read(fd, make([]byte, 10))
+		return err
+	})
+	m.await("two", "read", "image", 1)
+	return fd, read
+}
+
 // TestForcedUnmountAtOnce: requests that hang end with the connection, not
 // with the deadline of the store.
 func TestForcedUnmountAtOnce(t *testing.T) {
@@ -68,13 +81,7 @@ func TestForcedUnmountAtOnce(t *testing.T) {
 	w.tell("write 10 100")
 	m.await("one", "append", "image", 1)
 	w.interrupt(m) // of the end of the connection go-fuse tells none twice
-	m.fault("two", "read", "image", hanging)
-	reader := m.open(filepath.Join(m.two, "image"), unix.O_RDONLY)
-	read := inThread(func() error {
-		_, err := unix.Read(reader, make([]byte, 10))
-		return err
-	})
-	m.await("two", "read", "image", 1)
+	reader, read := m.hangingReader()
 	m.force()
 	m.waitEnded()
 	if err := <-read.result; err == nil {
@@ -199,13 +206,7 @@ func TestShutdownForced(t *testing.T) {
 	m.put("one", "image", "content")
 	m.put("two", "image", "content")
 	idle := m.open(filepath.Join(m.one, "image"), unix.O_RDONLY)
-	m.fault("two", "read", "image", hanging)
-	reader := m.open(filepath.Join(m.two, "image"), unix.O_RDONLY)
-	read := inThread(func() error {
-		_, err := unix.Read(reader, make([]byte, 10))
-		return err
-	})
-	m.await("two", "read", "image", 1)
+	reader, read := m.hangingReader()
 	<-m.shutdown(true)
 	m.wantUnmounted()
 	if err := <-read.result; err == nil {
