@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"time"
 
@@ -83,6 +84,7 @@ func startDaemon(ctx context.Context, o *mountFlags, dir string, background bool
 			return nil, err
 		}
 	}
+	shareProcessors()
 	d.catchSignals() // from the mount on, a signal must unmount
 	settings := d.stores.settings
 	d.mounted, err = fsnode.Mount(path, fsnode.Options{
@@ -102,6 +104,18 @@ func startDaemon(ctx context.Context, o *mountFlags, dir string, background bool
 		return nil, err
 	}
 	return d, nil
+}
+
+// shareProcessors lets twice as many goroutines run at once as there are
+// processors, and leaves it to the kernel to share those. With as many, the
+// two hashes of one add occupy two processors for the Go scheduler's 10 ms at
+// a time, and all other requests wait for that, those of the add too: on two
+// processors, with one add of 1 GiB, a lookup takes 1.5 ms (4 times as many:
+// 0.3 ms, twice: 0.3 ms), and the add 2.6 s instead of 2.3 s.
+func shareProcessors() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0))
+	}
 }
 
 // openLog opens the log. In the background stdout and stderr are the log
