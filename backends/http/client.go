@@ -44,7 +44,7 @@ func newClient(ctx context.Context, o settings, in backends.Opening, dial dialFu
 	c.transport = &http.Transport{
 		Proxy:                  o.proxy,
 		OnProxyConnectResponse: checkProxy,
-		DialContext:            c.bounded(dial),
+		DialContext:            c.bounded(prompt(dial)),
 		TLSClientConfig:        o.tls,
 		TLSHandshakeTimeout:    c.connect,
 		ForceAttemptHTTP2:      true,
