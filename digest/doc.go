@@ -17,8 +17,9 @@
 // # One stream, many digests
 //
 // A [Stream] gives every hash a goroutine of its own, so that md5 and sha512
-// together take as long as the slower of the two and not their sum. Pieces of
-// the stream are shared with the hashes, never copied:
+// together take as long as the slower of the two and not their sum (but for a
+// stream of one small piece). Pieces of the stream are shared with the hashes,
+// never copied:
 //
 //	s, err := digest.NewStream("md5", "sha512")
 //	if err != nil {

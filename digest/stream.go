@@ -3,6 +3,8 @@ package digest
 import (
 	"encoding/hex"
 	"hash"
+	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -12,6 +14,18 @@ import (
 // 1 MiB pieces run at the same speed for 2, 4 and 8, but 64 KiB pieces at
 // 540 MB/s for 2, at 700 for 4, and at 720 for 8; more only costs memory.
 const depth = 4
+
+// alone is how long a piece may be, in bytes, to be hashed by Sums itself if
+// it is the only one: goroutines would cost more than they save. An add of
+// 64 KiB through a mount takes 2.3 ms with them and 2.16 without, and the
+// daemon 0.2 ms less of CPU time.
+const alone = 128 << 10
+
+// turn is how many bytes a hash computes before it lets other goroutines run,
+// which takes 0.2 ms. The scheduler itself takes it off the processor after 10
+// ms: beside four adds on two processors half of the lookups then take 4 ms
+// instead of 1, 1 % of them 30 instead of 9, and one add alone 4 % longer.
+const turn = 128 << 10
 
 // Stream computes several digests of one stream of bytes, each hash on a
 // goroutine of its own, so that it runs as fast as its slowest hash. One
@@ -24,8 +38,10 @@ type Stream struct {
 	stopped  chan struct{} // closed by Stop
 	stopOnce sync.Once
 
-	mu    sync.Mutex // held over a Write's sends, so that end closes no lane under them
-	ended bool       // the lanes' channels are closed
+	mu      sync.Mutex // guards the rest; held over a Write's sends, so that end closes no lane under them
+	first   *piece     // the first one, which may stay alone: no lane has it yet
+	started bool       // the lanes run
+	ended   bool       // their channels are closed
 }
 
 // lane is one hash and the pieces on their way to it.
@@ -67,22 +83,41 @@ func NewStream(algos ...string) (*Stream, error) {
 func newStream(hashes map[string]hash.Hash) *Stream {
 	s := &Stream{stopped: make(chan struct{})}
 	for algo, h := range hashes {
-		l := &lane{algo: algo, hash: h, pieces: make(chan *piece, depth)}
-		s.lanes = append(s.lanes, l)
-		s.running.Go(func() { s.run(l) })
+		s.lanes = append(s.lanes, &lane{algo: algo, hash: h, pieces: make(chan *piece, depth)})
 	}
 	return s
+}
+
+// start starts the lanes. The caller holds mu.
+func (s *Stream) start() {
+	s.started = true
+	for _, l := range s.lanes {
+		s.running.Go(func() { s.run(l) })
+		if s.first != nil {
+			l.pieces <- s.first // there is room
+		}
+	}
+	s.first = nil
 }
 
 // run hashes the pieces of a lane until end closes it. After Stop it only
 // lets go of those that are left.
 func (s *Stream) run(l *lane) {
 	for p := range l.pieces {
-		if !s.isStopped() {
-			l.hash.Write(p.p) // hash.Hash: never returns an error
-		}
-		p.release(1)
+		s.hash(l, p)
 	}
+}
+
+// hash hashes a piece, and lets others run in between.
+func (s *Stream) hash(l *lane, p *piece) {
+	for part := range slices.Chunk(p.p, turn) {
+		if s.isStopped() {
+			break
+		}
+		l.hash.Write(part) // hash.Hash: never returns an error
+		runtime.Gosched()
+	}
+	p.release(1)
 }
 
 // Write appends p to the stream. All hashes read p itself, no copy of it, so
@@ -107,8 +142,14 @@ func (s *Stream) Write(p []byte, done func()) {
 func (s *Stream) send(p *piece) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended {
+	switch {
+	case s.ended:
 		return 0
+	case !s.started && s.first == nil && len(p.p) <= alone:
+		s.first = p
+		return len(s.lanes)
+	case !s.started:
+		s.start()
 	}
 	for i, l := range s.lanes {
 		select {
@@ -127,7 +168,11 @@ func (s *Stream) Sums() map[string]string {
 	if s.sums != nil {
 		return s.sums
 	}
-	s.end()
+	if only := s.end(); only != nil {
+		for _, l := range s.lanes {
+			s.hash(l, only)
+		}
+	}
 	s.running.Wait()
 	if s.isStopped() {
 		return nil
@@ -146,7 +191,9 @@ func (s *Stream) Sums() map[string]string {
 // it does nothing.
 func (s *Stream) Stop() {
 	s.stopOnce.Do(func() { close(s.stopped) })
-	s.end()
+	if only := s.end(); only != nil {
+		only.release(len(s.lanes))
+	}
 }
 
 func (s *Stream) isStopped() bool {
@@ -158,15 +205,18 @@ func (s *Stream) isStopped() bool {
 	}
 }
 
-// end closes the lanes; their goroutines end when they are empty.
-func (s *Stream) end() {
+// end closes the lanes; their goroutines end when they are empty. It returns
+// the piece that no lane has got.
+func (s *Stream) end() (only *piece) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
-		return
+		return nil
 	}
 	s.ended = true
 	for _, l := range s.lanes {
 		close(l.pieces)
 	}
+	only, s.first = s.first, nil
+	return only
 }

@@ -89,6 +89,34 @@ func TestStreamEnds(t *testing.T) {
 	}
 }
 
+// TestAlone: a stream of one piece, small or not, ends like any other.
+func TestAlone(t *testing.T) {
+	algos := []string{"md5", "sha512"}
+	for _, size := range []int{0, 1, alone, alone + 1, 3 * alone} {
+		for _, sums := range []bool{true, false} {
+			synctest.Test(t, func(t *testing.T) {
+				s, err := NewStream(algos...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p, log := make([]byte, size), newDoneLog(1)
+				s.Write(p, log.done(0))
+				var want map[string]string
+				if sums {
+					want = direct(t, algos, [][]byte{p})
+				} else {
+					s.Stop()
+				}
+				if diff := cmp.Diff(want, s.Sums()); diff != "" {
+					t.Errorf("%d bytes (-want +got):\n%s", size, diff)
+				}
+				synctest.Wait()
+				log.check(t)
+			})
+		}
+	}
+}
+
 // TestStopAtAnyTime lets Stop race with Write and Sums: every done is called
 // once, and what Sums returns, if anything, is right.
 func TestStopAtAnyTime(t *testing.T) {
