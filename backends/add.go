@@ -45,6 +45,12 @@ type Add struct {
 // add's for all of its life (a mount's, a command's; never a request's):
 // when it ends, the add fails.
 func (in *Instance) Add(ctx context.Context, name string) (*Add, error) {
+	return in.AddWithin(ctx, ctx, name)
+}
+
+// AddWithin is Add for a request: its context ctx, which ends with life too,
+// bounds the beginning alone.
+func (in *Instance) AddWithin(ctx, life context.Context, name string) (*Add, error) {
 	a := &Add{in: in, name: name, algo: in.HashingAlgo()}
 	a.declared.size = -1
 	err := in.onImage(ctx, "add", name, in.writable, func(ctx context.Context, store Store) (err error) {
@@ -55,8 +61,18 @@ func (in *Instance) Add(ctx context.Context, name string) (*Add, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.ctx, a.cancel = context.WithCancel(ctx)
+	a.ctx, a.cancel = context.WithCancel(life)
 	return a, nil
+}
+
+// Owner tells whose the image will be; nil where the store has no owners.
+func (a *Add) Owner() *Owner {
+	o, ok := a.writer.(OwnerTeller)
+	if !ok {
+		return nil
+	}
+	owner := o.Owner()
+	return &owner
 }
 
 // Size tells how many bytes came so far.

@@ -215,21 +215,6 @@ func (in *Instance) Space(ctx context.Context) (space Space, err error) {
 	return space, err
 }
 
-// NewOwner tells whose a new image will be; nil where the store has no
-// owners.
-func (in *Instance) NewOwner(ctx context.Context) (owner *Owner, err error) {
-	err = in.call(ctx, "owner", "", in.readable, func(ctx context.Context, store Store) error {
-		o, ok := As[OwnerTeller](store)
-		if !ok {
-			return nil
-		}
-		own, err := o.NewOwner(ctx)
-		owner = &own
-		return err
-	})
-	return owner, err
-}
-
 // RemoveLeftovers removes what a crash has left in the store; see
 // LeftoverRemover. It is for who keeps the store open, and may last as long.
 func (in *Instance) RemoveLeftovers(ctx context.Context) {

@@ -138,8 +138,15 @@ func TestUnsupported(t *testing.T) {
 	if fd, ok := r.LocalFile(); ok {
 		t.Errorf("a local file: %d", fd)
 	}
-	if owner, err := in.NewOwner(t.Context()); owner != nil || err != nil {
-		t.Errorf("owner %v, %v", owner, err)
+	add, err := in.Add(t.Context(), "new")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner := add.Owner(); owner != nil {
+		t.Errorf("owner %v", owner)
+	}
+	if err := add.Abort(); err != nil {
+		t.Error(err)
 	}
 	meta, err := in.Metadata(t.Context(), "there")
 	if diff := cmp.Diff(map[string]any{"store": "one"}, meta); diff != "" || err != nil {

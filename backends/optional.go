@@ -80,10 +80,8 @@ type LeftoverRemover interface {
 	RemoveLeftovers(ctx context.Context)
 }
 
-// OwnerTeller is a store whose new images have an owner of their own.
-type OwnerTeller interface {
-	NewOwner(ctx context.Context) (Owner, error)
-}
+// OwnerTeller is a Writer whose image has an owner of its own.
+type OwnerTeller interface{ Owner() Owner }
 
 // Metadater is a store that tells the location metadata of an image beyond
 // {"store": NAME} (glance_store's filesystem_store_metadata_file). Values

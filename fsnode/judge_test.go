@@ -82,7 +82,7 @@ func TestJudge(t *testing.T) {
 		{"an unknown one is killed", 0, []int{0}, 0, killed, nobody, later},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			u := &upload{opener: test.opener, ino: test.ino, tasks: make(map[uint32]int)}
+			u := &upload{name: "file", opener: test.opener, ino: test.ino, tasks: make(map[uint32]int)}
 			for i, tgid := range test.writers {
 				u.tasks[uint32(i)] = tgid
 			}

@@ -174,12 +174,19 @@ func (s procStatus) field(name string) string {
 	return ""
 }
 
-// holds tells whether the task pid has a descriptor of the file with that
-// inode number, or may have: it can't be asked. The descriptor whose FLUSH is
-// being served is out of the table already. Reading fdinfo makes no call into
-// our own mount.
-func holds(pid uint32, ino uint64) bool {
-	held, err := holdsIn(procDir(pid), ino)
+// openFile is a file that processes may have descriptors of, as /proc shows
+// it: by its name and inode number. The descriptor whose FLUSH is being served
+// is out of the table already. What is read of /proc makes no call into our
+// own mount.
+type openFile struct {
+	name string
+	ino  uint64
+}
+
+// heldBy tells whether the task pid has a descriptor of the file, or may
+// have: it can't be asked.
+func (f openFile) heldBy(pid uint32) bool {
+	held, err := f.heldIn(procDir(pid))
 	ended := errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)
 	return held || err != nil && (pid == 0 || !ended)
 }
@@ -191,7 +198,7 @@ const scanLimit = 2 * time.Second
 // heldByAny tells whether any process has one, or the look takes too long.
 // What is not ours to see (init of some containers, another user's process)
 // is not taken for a holder.
-func heldByAny(ino uint64) bool {
+func (f openFile) heldByAny() bool {
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		return true
@@ -199,7 +206,7 @@ func heldByAny(ino uint64) bool {
 	held := make(chan bool, 1)
 	go func() {
 		held <- slices.ContainsFunc(dirs, func(dir string) bool {
-			held, _ := holdsIn(dir, ino)
+			held, _ := f.heldIn(dir)
 			return held
 		})
 	}()
@@ -211,24 +218,39 @@ func heldByAny(ino uint64) bool {
 	}
 }
 
-// holdsIn looks through the descriptors of a process.
-func holdsIn(procDir string, ino uint64) (bool, error) {
-	fdinfo := procDir + "/fdinfo"
-	d, err := os.Open(fdinfo)
+// heldIn looks through the descriptors of a process.
+func (f openFile) heldIn(procDir string) (bool, error) {
+	dir, err := unix.Open(procDir+"/fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return false, err
 	}
-	defer d.Close()
-	names, err := d.Readdirnames(-1)
-	if err != nil {
-		return false, err
-	}
-	want := []byte("ino:\t" + strconv.FormatUint(ino, 10) + "\n")
-	for _, name := range names {
-		info, err := readProc(fdinfo + "/" + name) // an error: closed meanwhile
-		if err == nil && bytes.Contains(info, want) {
-			return true, nil
+	defer unix.Close(dir)
+	buf := make([]byte, 8192)
+	for {
+		n, err := unix.ReadDirent(dir, buf)
+		if n <= 0 || err != nil {
+			return false, err
+		}
+		_, _, fds := unix.ParseDirent(buf[:n], -1, nil)
+		for _, fd := range fds {
+			if f.maybe(dir, fd) && f.is(procDir, fd) {
+				return true, nil
+			}
 		}
 	}
-	return false, nil
+}
+
+// maybe tells whether a descriptor in the directory dir of them may be one of
+// the file: its link ends in the file's name, perhaps with " (deleted)". That
+// takes 4 µs, fdinfo 12, and most are of other files.
+func (f openFile) maybe(dir int, fd string) bool {
+	link := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(dir, fd, link)
+	return err != nil || n == len(link) || bytes.Contains(link[:n], []byte("/"+f.name))
+}
+
+// is tells whether a descriptor is one of the file.
+func (f openFile) is(procDir, fd string) bool {
+	info, err := readProc(procDir + "/fdinfo/" + fd) // an error: closed meanwhile
+	return err == nil && bytes.Contains(info, []byte("ino:\t"+strconv.FormatUint(f.ino, 10)+"\n"))
 }

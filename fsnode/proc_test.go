@@ -142,11 +142,14 @@ func TestDying(t *testing.T) {
 
 // TestHolds: who has a descriptor of a file.
 func TestHolds(t *testing.T) {
-	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
-	if err != nil {
+	// Not the only one with such a name.
+	another, err1 := os.Create(filepath.Join(t.TempDir(), "file"))
+	file, err2 := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
-	ino := inodeOf(t, file)
+	defer another.Close()
+	f := openFile{"file", inodeOf(t, file)}
 	w := newWriter(t, file) // as descriptor 3
 	w.do("nothing")
 	me, other := uint32(os.Getpid()), uint32(w.cmd.Process.Pid)
@@ -162,13 +165,13 @@ func TestHolds(t *testing.T) {
 		{"nobody has one", func() { w.must("close 4") }, false, false, false},
 	} {
 		step.do()
-		if got := holds(me, ino); got != step.me {
+		if got := f.heldBy(me); got != step.me {
 			t.Errorf("%s: I hold it: %v", step.what, got)
 		}
-		if got := holds(other, ino); got != step.it {
+		if got := f.heldBy(other); got != step.it {
 			t.Errorf("%s: the other one holds it: %v", step.what, got)
 		}
-		if got := heldByAny(ino); got != step.any {
+		if got := f.heldByAny(); got != step.any {
 			t.Errorf("%s: anybody holds it: %v", step.what, got)
 		}
 	}
@@ -177,10 +180,10 @@ func TestHolds(t *testing.T) {
 // TestHoldsUnknown: who can't be asked is taken to hold it, who is gone does
 // not.
 func TestHoldsUnknown(t *testing.T) {
-	if !holds(0, 1) {
+	if !(openFile{"x", 1}).heldBy(0) {
 		t.Error("a process of another PID namespace does not hold anything")
 	}
-	if holds(1<<22+1, 1) {
+	if (openFile{"x", 1}).heldBy(1<<22 + 1) {
 		t.Error("a process that is not there holds something")
 	}
 }

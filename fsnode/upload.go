@@ -34,12 +34,13 @@ var errRemoved = refusal{unix.EIO, "aborted: its writer removed it"}
 // outlive that: writes are then EPERM, or the error again.
 type upload struct {
 	fs.Inode
-	store  *storeNode
-	name   string
-	opener int // the process that opened it, 0 if that can't be told
-	ino    uint64
-	owner  fuse.Owner
-	add    *backends.Add // set before opened is
+	store    *storeNode
+	name     string
+	opener   int    // the process that opened it, 0 if that can't be told
+	openedBy uint32 // its task that did
+	ino      uint64
+	owner    fuse.Owner
+	add      *backends.Add // set before opened is
 
 	opened   atomic.Bool   // the store has accepted it
 	released atomic.Bool   // RELEASE has come: nobody can write any more
@@ -93,6 +94,10 @@ func (u *upload) take(ctx context.Context) error {
 }
 
 func (u *upload) give() { <-u.turn }
+
+// file is what /proc shows of the descriptors. The name of an image under way
+// never changes.
+func (u *upload) file() openFile { return openFile{u.name, u.ino} }
 
 // over returns how the upload ended; 0 while it is under way.
 func (u *upload) over(ifCommitted syscall.Errno) (errno_ syscall.Errno, over bool) {
@@ -169,7 +174,7 @@ func (u *upload) settle(ctx context.Context) {
 	u.mu.Lock()
 	fresh := u.fresh
 	u.mu.Unlock()
-	if !u.released.Load() && (fresh || u.opener != 0 && holds(uint32(u.opener), u.ino)) {
+	if !u.released.Load() && (fresh || u.opener != 0 && u.file().heldBy(uint32(u.opener))) {
 		return
 	}
 	if !u.released.Load() {

@@ -67,9 +67,9 @@ func (u *upload) judge(p process, pid uint32) verdict {
 		return abort
 	case p.exiting, !u.written(), !opener:
 		return later
-	case holds(pid, u.ino):
+	case u.file().heldBy(pid):
 		return later // the shell's exec 5>f; echo >&5 ends in a FLUSH for each echo
-	case u.othersWrote(p.tgid) && heldByAny(u.ino):
+	case u.othersWrote(p.tgid) && u.file().heldByAny():
 		return later
 	}
 	return commit

@@ -8,8 +8,6 @@ import (
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
-
-	"glancefs/backends"
 )
 
 // writeHandle marks the one handle of an upload.
@@ -24,7 +22,7 @@ func (s *storeNode) Create(ctx context.Context, name string, _ uint32, mode uint
 	}
 	request, stop := s.request(ctx)
 	defer stop()
-	u := s.newUpload(request, name, mode, threadGroup(caller.Pid))
+	u := s.newUpload(name, mode, caller.Pid)
 	if !s.claim(request, u) {
 		return nil, nil, 0, unix.EEXIST
 	}
@@ -38,11 +36,12 @@ func (s *storeNode) Create(ctx context.Context, name string, _ uint32, mode uint
 	return node, writeHandle{}, fuse.FOPEN_DIRECT_IO, 0
 }
 
-func (s *storeNode) newUpload(ctx context.Context, name string, mode uint32, opener int) *upload {
-	u := &upload{
+func (s *storeNode) newUpload(name string, mode uint32, caller uint32) *upload {
+	return &upload{
 		store:     s,
 		name:      name,
-		opener:    opener,
+		opener:    threadGroup(caller),
+		openedBy:  caller,
 		ino:       randomInode(),
 		owner:     fuse.Owner{Uid: s.UID, Gid: s.GID},
 		done:      make(chan struct{}),
@@ -53,39 +52,19 @@ func (s *storeNode) newUpload(ctx context.Context, name string, mode uint32, ope
 		begun:     time.Now(),
 		declared:  make(map[string]string),
 	}
-	if o, err := s.in.NewOwner(ctx); err == nil && o != nil {
-		u.owner = fuse.Owner{Uid: o.UID, Gid: o.GID}
-	}
-	return u
 }
 
 // begin begins the add in the store. The add lives in the mount's context; a
-// caller that dies meanwhile is answered at once, and the add is aborted when
-// the store answers.
-func (u *upload) begin(ctx context.Context) error {
-	type begun struct {
-		add *backends.Add
-		err error
+// caller that dies meanwhile is answered at once, and the store leaves nothing
+// of it.
+func (u *upload) begin(ctx context.Context) (err error) {
+	u.add, err = u.store.in.AddWithin(ctx, u.store.ctx, u.name)
+	if err != nil {
+		return err
 	}
-	result := make(chan begun, 1)
-	u.store.work.Go(func() {
-		add, err := u.store.in.Add(u.store.ctx, u.name)
-		result <- begun{add, err}
-	})
-	select {
-	case r := <-result:
-		if r.err != nil {
-			return r.err
-		}
-		u.add = r.add
-		u.opened.Store(true)
-		return nil
-	case <-ctx.Done():
-		u.store.work.Go(func() {
-			if r := <-result; r.err == nil {
-				_ = r.add.Abort() // nobody is left to tell
-			}
-		})
-		return ctx.Err()
+	if o := u.add.Owner(); o != nil {
+		u.owner = fuse.Owner{Uid: o.UID, Gid: o.GID}
 	}
+	u.opened.Store(true)
+	return nil
 }

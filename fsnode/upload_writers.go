@@ -19,7 +19,7 @@ func (u *upload) involves(tgid int) bool {
 }
 
 // noteWriter notes who wrote. Reading /proc costs 20 µs, so that is done
-// once for a task.
+// once for a task, and not again for the one that opened the image.
 func (u *upload) noteWriter(pid uint32) {
 	u.mu.Lock()
 	_, known := u.tasks[pid]
@@ -29,7 +29,10 @@ func (u *upload) noteWriter(pid uint32) {
 	if known {
 		return
 	}
-	tgid := threadGroup(pid)
+	tgid := u.opener
+	if pid != u.openedBy {
+		tgid = threadGroup(pid)
+	}
 	u.mu.Lock()
 	u.tasks[pid] = tgid
 	u.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,16 +18,20 @@ import (
 // over before it gets its name never gets it; one that hangs in that very
 // call may have it or not.
 func (w *writer) Commit(ctx context.Context, r backends.Record) (backends.Image, error) {
-	if _, err := w.do(ctx, func() error { return w.finish(r) }); err != nil {
-		return backends.Image{}, err
-	}
 	var img backends.Image
+	var decided atomic.Bool // that it gets its name, or that it never does
 	progress, err := w.do(ctx, func() (err error) {
-		img, err = w.publish()
+		if err := w.finish(&r); err != nil {
+			return err
+		}
+		if decided.Swap(true) || w.ended.Load() {
+			return errEnded
+		}
+		img, err = w.publish(r)
 		return err
 	})
 	switch {
-	case progress == unfinished:
+	case progress == unfinished && decided.Swap(true):
 		return backends.Image{}, fmt.Errorf("%w: giving the image its name: %w", backends.ErrUnknown, err)
 	case err != nil:
 		return backends.Image{}, err
@@ -34,8 +39,9 @@ func (w *writer) Commit(ctx context.Context, r backends.Record) (backends.Image,
 	return img, nil
 }
 
-// finish makes everything of the image but its name.
-func (w *writer) finish(r backends.Record) error {
+// finish makes everything of the image but its name. It sets the time in its
+// record.
+func (w *writer) finish(r *backends.Record) error {
 	// Zeros at the end that were left out.
 	if err := w.file.Truncate(w.size); err != nil {
 		return backends.ClassifyErrno(err)
@@ -49,7 +55,7 @@ func (w *writer) finish(r backends.Record) error {
 	}
 	r.Mtime = timeOf(st.Mtime) // filesystems round: NFS to 100 ns, ext3 to 1 s
 	w.sidecar = st.Ino
-	if err := w.dir.writeRecord(w.file, &st, r, w.store.sync); err != nil {
+	if err := w.dir.writeRecord(w.file, &st, *r, w.store.sync); err != nil {
 		return err
 	}
 	// After the xattrs: who may not write to a file may not set them.
@@ -80,20 +86,20 @@ func utimens(f *os.File, mtime time.Time) error {
 // setOwner gives the image its owner and mode. As in glance_store, that this
 // fails (NFS without root's rights, SMB) is only warned of.
 func (w *writer) setOwner() {
-	owner, err := w.dir.owner()
-	if err == nil && os.Geteuid() == 0 {
-		err = w.file.Chown(int(owner.UID), int(owner.GID))
+	var err error
+	if os.Geteuid() == 0 {
+		err = w.file.Chown(int(w.owner.UID), int(w.owner.GID))
 	}
 	if err == nil {
-		err = w.file.Chmod(fs.FileMode(w.store.mode))
+		err = w.file.Chmod(fs.FileMode(w.owner.Mode))
 	}
 	if err != nil {
 		w.store.log.WithError(err).WithField("image", w.name).Warn("the owner or mode of the image is not what it should be")
 	}
 }
 
-// publish gives the image its name.
-func (w *writer) publish() (backends.Image, error) {
+// publish gives the image, whose record is r, its name.
+func (w *writer) publish(r backends.Record) (backends.Image, error) {
 	unlock, err := w.store.lockNames()
 	if err != nil {
 		return backends.Image{}, err
@@ -111,11 +117,12 @@ func (w *writer) publish() (backends.Image, error) {
 			return backends.Image{}, w.undo(target, err)
 		}
 	}
-	f := &found{File: w.file, dir: w.dir, name: w.name}
-	if err := statx(w.file, &f.stat); err != nil {
+	var st unix.Statx_t
+	if err := statx(w.file, &st); err != nil {
 		return backends.Image{}, w.undo(target, err)
 	}
-	img := f.image()
+	img := imageOf(w.name, &st)
+	img.Record = &r
 	// All of it is synced, or was not to be; and it can't be undone by now.
 	if err := w.close(); err != nil {
 		w.store.log.WithError(err).WithField("image", w.name).Warn("closing the image")

@@ -33,11 +33,16 @@ func (s *Store) create(name string) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
+	owner, err := d.owner()
+	if err != nil {
+		return nil, err
+	}
+	owner.Mode = s.mode
 	f, err := d.createTemp()
 	if err != nil {
 		return nil, err
 	}
-	return newWriter(s, d, name, f), nil
+	return newWriter(s, d, name, owner, f), nil
 }
 
 // pick chooses the datadir of a new image as glance_store does: of those

@@ -75,7 +75,6 @@ var (
 	_ backends.MtimeSetter  = (*Store)(nil)
 	_ backends.SpaceTeller  = (*Store)(nil)
 	_ backends.HealthTeller = (*Store)(nil)
-	_ backends.OwnerTeller  = (*Store)(nil)
 	_ backends.Metadater    = (*Store)(nil)
 	_ backends.LocalSampler = (*Store)(nil)
 )

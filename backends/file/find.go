@@ -58,12 +58,13 @@ func (d *datadir) find(name string) (*found, error) {
 	return f, nil
 }
 
-// openFile opens a path with exactly these flags; name is what the file is
-// called in errors.
+// openFile opens a path with exactly these flags, mode 0600 if it is made;
+// name is what the file is called in errors. os.OpenFile takes five system
+// calls more, to find out whether the file can be polled.
 func openFile(path, name string, flags int) (*os.File, error) {
 	var fd int
 	err := again(func() (err error) {
-		fd, err = unix.Open(path, flags|unix.O_CLOEXEC, 0)
+		fd, err = unix.Open(path, flags|unix.O_CLOEXEC, 0o600)
 		return err
 	})
 	if err != nil {

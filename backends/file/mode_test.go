@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"glancefs/backends"
 )
 
 // TestMode adds images with modes of all kinds, and looks at what becomes of
@@ -31,9 +33,15 @@ func TestMode(t *testing.T) {
 		if got := os.FileMode(img.Owner.Mode); got != c.file {
 			t.Errorf("file_perm %d: the image has the mode %o, want %o", c.filePerm, got, c.file)
 		}
-		owner, err := s.NewOwner(unlimited)
-		if err != nil || owner != *img.Owner {
-			t.Errorf("file_perm %d: a new image is said to be %+v (%v), and is %+v", c.filePerm, owner, err, *img.Owner)
+		w, err := s.Create(unlimited, "b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if owner := w.(backends.OwnerTeller).Owner(); owner != *img.Owner {
+			t.Errorf("file_perm %d: a new image is said to be %+v, and is %+v", c.filePerm, owner, *img.Owner)
+		}
+		if err := w.Abort(unlimited); err != nil {
+			t.Error(err)
 		}
 		info, err := os.Stat(dir)
 		if err != nil {

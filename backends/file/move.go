@@ -45,7 +45,7 @@ func linkAndUnlink(f *os.File, from, to string) error {
 // syncDir makes the names in a directory durable. A filesystem that can't is
 // taken to do it by itself.
 func syncDir(path string) error {
-	dir, err := os.Open(path)
+	dir, err := openFile(path, path, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return err
 	}

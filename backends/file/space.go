@@ -75,16 +75,6 @@ func (s *Store) Health(ctx context.Context) error {
 	})
 }
 
-// NewOwner tells whose a new image will be: the datadir's owner's if we may
-// give it away, else ours.
-func (s *Store) NewOwner(ctx context.Context) (backends.Owner, error) {
-	return pass(ctx, s, func() (backends.Owner, error) {
-		owner, err := s.dirs[0].owner()
-		owner.Mode = s.mode
-		return owner, err
-	}, nil)
-}
-
 // owner tells whose an image in the datadir is to be.
 func (d *datadir) owner() (backends.Owner, error) {
 	var st unix.Stat_t

@@ -67,7 +67,7 @@ func TestNamesInAllDatadirs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := newWriter(s, d, name, f)
+		w := newWriter(s, d, name, backends.Owner{}, f)
 		t.Cleanup(func() {
 			if err := w.Abort(unlimited); err != nil {
 				t.Error(err)

@@ -28,7 +28,7 @@ var bootID = sync.OnceValue(func() string {
 func (d *datadir) createTemp() (*os.File, error) {
 	for {
 		path := filepath.Join(d.tmp(), bootID()+"-"+rand.Text())
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+		f, err := openFile(path, path, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_NOFOLLOW)
 		if errors.Is(err, os.ErrNotExist) {
 			if err = d.makeOwn(d.tmp()); err == nil {
 				continue

@@ -20,7 +20,8 @@ type writer struct {
 	store *Store
 	dir   *datadir
 	name  string
-	path  string // of the temporary file
+	owner backends.Owner // the image's, in the end
+	path  string         // of the temporary file
 
 	ended  atomic.Bool // aborted or committed: no further step begins
 	failed error       // of Append or Commit; only those use it
@@ -36,9 +37,14 @@ type writer struct {
 	leftover error         // why something may be; set before released
 }
 
-func newWriter(s *Store, d *datadir, name string, f *os.File) *writer {
-	return &writer{store: s, dir: d, name: name, path: f.Name(), file: f, released: make(chan struct{})}
+var _ backends.OwnerTeller = (*writer)(nil)
+
+func newWriter(s *Store, d *datadir, name string, owner backends.Owner, f *os.File) *writer {
+	return &writer{store: s, dir: d, name: name, owner: owner, path: f.Name(), file: f, released: make(chan struct{})}
 }
+
+// Owner tells whose the image will be; see backends.OwnerTeller.
+func (w *writer) Owner() backends.Owner { return w.owner }
 
 // Append adds the next bytes; see backends.Writer.
 func (w *writer) Append(ctx context.Context, c backends.Chunk) error {
