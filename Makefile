@@ -90,6 +90,13 @@ bench: build benchtools ## measure glancefs beside other tools; QUICK=1, GROWTH=
 		-run 'Test$(if $(GROWTH),Growth,Bench)' -args $(if $(QUICK),-quick -out $(CURDIR)/bin) $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SIZE),-size $(SIZE))
 	$(if $(QUICK),,go test ./tests/bench -count=1 -run TestReadme -update)
 
+# What was measured before is kept, and compared with.
+.PHONY: micro
+micro: go ## run the Go benchmarks, and compare with the last run (benchstat)
+	@mkdir -p bin; [ ! -f bin/micro.txt ] || mv bin/micro.txt bin/micro.old.txt
+	go test -run '^$$' -bench . -count 6 ./digest ./backends ./backends/readahead | tee bin/micro.txt
+	go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da $$(ls bin/micro.old.txt 2>/dev/null) bin/micro.txt
+
 # The prerequisites.
 
 .PHONY: go buildtools runtools testtools benchtools
