@@ -238,7 +238,7 @@ func TestRBDLooks(t *testing.T) {
 }
 
 // TestRBDSizes: images that end at, before and after the borders of objects
-// (8 MiB), of pieces that are written at once (4 MiB), and of the size that an
+// (8 MiB), of pieces that are written at once (1 MiB), and of the size that an
 // RBD image has at first (64 MiB).
 func TestRBDSizes(t *testing.T) {
 	t.Parallel()
@@ -246,7 +246,7 @@ func TestRBDSizes(t *testing.T) {
 	data := random('s', 64<<20+1)
 	sizes := map[string]int64{}
 	var names []string
-	for _, size := range []int{1, 4095, 4<<20 - 1, 4 << 20, 4<<20 + 1, 8<<20 - 1, 8 << 20, 8<<20 + 1, 12_345_678, 64 << 20, 64<<20 + 1} {
+	for _, size := range []int{1, 4095, 1<<20 - 1, 1 << 20, 1<<20 + 1, 8<<20 - 1, 8 << 20, 8<<20 + 1, 12_345_678, 64 << 20, 64<<20 + 1} {
 		name := fmt.Sprint(size)
 		sizes[name] = int64(size)
 		names = append(names, name)

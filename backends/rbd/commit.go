@@ -63,7 +63,7 @@ func (w *writer) settle(ctx context.Context) error {
 		return err
 	}
 	if len(w.piece) > 0 {
-		if err := w.send(ctx); err != nil {
+		if err := w.sendPiece(ctx); err != nil {
 			return err
 		}
 	}

@@ -15,11 +15,11 @@ import (
 
 const (
 	// pieceSize is how many bytes are written at once, at most an object.
-	pieceSize = 4 << 20
+	pieceSize = backends.ChunkSize
 
-	// writes is how many pieces are on their way at once. Two are as fast as
-	// eight.
-	writes = 2
+	// writes is how many pieces are on their way at once. Two of 4 MiB are as
+	// fast, and so are eight, but take 40 MiB more.
+	writes = 4
 
 	// growObjects bounds how many objects an RBD image may be too large:
 	// without an object map cutting it to its size takes one request each.
@@ -46,7 +46,7 @@ type writer struct {
 
 	size  int64  // of the RBD image
 	next  int64  // bytes that came
-	piece []byte // its last bytes, not sent yet
+	piece []byte // the last of them, not sent yet
 	sent  int64  // where piece begins
 
 	slots chan struct{}  // of writes
@@ -76,6 +76,16 @@ func (w *writer) Append(ctx context.Context, c backends.Chunk) error {
 		if err := w.failed(ctx); err != nil {
 			return err
 		}
+		if w.piece == nil && len(data) >= w.pieceLen() {
+			// A piece as it came.
+			w.next += int64(w.pieceLen())
+			c.Keep()
+			if err := w.send(ctx, data[:w.pieceLen()], c.Done); err != nil {
+				return err
+			}
+			data = data[w.pieceLen():]
+			continue
+		}
 		if w.piece == nil {
 			w.piece = pieces.Get().(*[pieceSize]byte)[:0]
 		}
@@ -84,7 +94,7 @@ func (w *writer) Append(ctx context.Context, c backends.Chunk) error {
 		w.next += int64(n)
 		data = data[n:]
 		if len(w.piece) == w.pieceLen() {
-			if err := w.send(ctx); err != nil {
+			if err := w.sendPiece(ctx); err != nil {
 				return err
 			}
 		}
@@ -108,21 +118,30 @@ func (w *writer) failed(ctx context.Context) error {
 	return nil
 }
 
-// send has the piece written behind. It waits for a slot.
-func (w *writer) send(ctx context.Context) error {
-	piece, off := w.piece, w.sent
-	w.piece, w.sent = nil, w.next
-	free := func() { pieces.Put((*[pieceSize]byte)(piece[:pieceSize])) }
+// sendPiece sends what has been put together.
+func (w *writer) sendPiece(ctx context.Context) error {
+	piece := w.piece
+	w.piece = nil
+	return w.send(ctx, piece, func() { pieces.Put((*[pieceSize]byte)(piece[:pieceSize])) })
+}
+
+// send has a piece written behind, all bytes that came up to its end having
+// been sent, and then calls free. It waits for a slot.
+func (w *writer) send(ctx context.Context, piece []byte, free func()) error {
+	off := w.sent
+	w.sent = w.next
 	if w.store.opts.Thin && backends.IsZero(piece) {
 		free()
 		return nil
 	}
 	if err := w.grow(ctx); err != nil {
+		free()
 		return err
 	}
 	select {
 	case w.slots <- struct{}{}:
 	case <-ctx.Done():
+		free()
 		return context.Cause(ctx)
 	}
 	w.group.Go(func() {
