@@ -42,6 +42,7 @@ const configuration = `
 daemon off; master_process off; pid %[1]s/pid; error_log stderr;
 events { worker_connections 256; }
 http {
+	sendfile on; tcp_nopush on; # as Debian configures it
 	default_type application/octet-stream;
 	log_format short '$request_method $request_uri $status $server_protocol $connection';
 	access_log %[1]s/access.log short;
