@@ -201,6 +201,7 @@ func TestSignal(t *testing.T) {
 			wantErrno(t, err, unix.EIO)
 			wantErrno(t, f.Close(), unix.EIO)
 			cat.send(t, data[:1])
+			cat.stdin.Close() // its add may be aborted just after it wrote that
 			if out, status := cat.wait(t); status != 1 || !strings.Contains(out, "Input/output error") {
 				t.Errorf("cat: exit status %d, wrote %q", status, out)
 			}
