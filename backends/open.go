@@ -55,6 +55,18 @@ func (o *Opened) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	return n, o.in.fail("read", o.name, err)
 }
 
+// View is ReadAt without a copy, where the bytes were read ahead; see
+// readahead.Reader.View. It is nil where they were not.
+func (o *Opened) View(ctx context.Context, n, off int64) (p []byte, done func(), err error) {
+	if o.ahead == nil {
+		return nil, nil, nil
+	}
+	ctx, cancel := o.in.deadline(ctx)
+	defer cancel()
+	p, done, err = o.ahead.View(ctx, n, off)
+	return p, done, o.in.fail("read", o.name, err)
+}
+
 // LocalFile returns the descriptor of the local file that the image is, if
 // it is one; see LocalFiler.
 func (o *Opened) LocalFile() (fd uintptr, ok bool) {

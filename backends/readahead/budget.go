@@ -1,20 +1,17 @@
 package readahead
 
-import (
-	"math/bits"
-	"sync"
-)
+import "sync"
 
 // Budget bounds the memory of what is read ahead. It is divided evenly
 // between the stores that are being read, and a store's part between its
 // readers.
 type Budget struct {
 	total, floor int64
-	buffers      [64]sync.Pool // of *[]byte, by the logarithm of their size
 
 	mu     sync.Mutex // guards the rest, and all shares and claims
 	used   int64
 	stores int // that use some of it
+	buffers
 }
 
 // NewBudget makes a budget of total bytes. A store may have floor bytes
@@ -91,22 +88,7 @@ func (c *claim) give(n int64) {
 	if s.used == 0 {
 		b.stores--
 	}
-}
-
-// roomFor returns the size of the buffer for n bytes: a power of two.
-func roomFor(n int64) int64 { return 1 << bits.Len64(uint64(n-1)) }
-
-// buffer returns a buffer for n bytes.
-func (b *Budget) buffer(n int64) *[]byte {
-	size := roomFor(n)
-	if buf, ok := b.buffers[bits.Len64(uint64(size))].Get().(*[]byte); ok {
-		return buf
+	if b.used == 0 {
+		b.rest()
 	}
-	buf := make([]byte, size)
-	return &buf
-}
-
-// recycle takes back a buffer that nobody uses any more.
-func (b *Budget) recycle(buf *[]byte) {
-	b.buffers[bits.Len64(uint64(len(*buf)))].Put(buf)
 }

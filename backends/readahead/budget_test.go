@@ -2,6 +2,8 @@ package readahead_test
 
 import (
 	"context"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -154,4 +156,64 @@ func TestFloor(t *testing.T) {
 			t.Errorf("and took %v", took)
 		}
 	})
+}
+
+// TestGivenBack: buffers are used again, and when nothing is read any more the
+// system gets them.
+func TestGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		random()
+		debug.FreeOSMemory()
+		before := heap()
+		s := newServer(256 * mib)
+		r := s.open(t, newShare())
+		readAll(t, r, 0, s.size, mib)
+		synctest.Wait()
+		if made := heap().TotalAlloc - before.TotalAlloc; made > 48*mib {
+			t.Errorf("%d bytes were allocated to read %d with 8 MiB ahead", made, s.size)
+		}
+		time.Sleep(20 * time.Second)
+		if left := int64(heap().HeapAlloc - before.HeapAlloc); left > mib {
+			t.Errorf("%d bytes are still in use", left)
+		}
+		if kept := heap(); kept.HeapIdle-kept.HeapReleased > 2*mib {
+			t.Errorf("%d bytes are idle and not given back", kept.HeapIdle-kept.HeapReleased)
+		}
+		readAll(t, r, 0, 16*mib, 128*kib) // it can go on
+	})
+}
+
+// TestSizes: the buffers that wait for another use count, too: all are within
+// the memory, whatever their sizes.
+func TestSizes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const total = 16 * mib
+		share := readahead.NewBudget(total, mib).Share()
+		runtime.GC()
+		before := heap()
+		for _, block := range []int64{256 * kib, 512 * kib, mib, 2 * mib, 4 * mib} {
+			var readers []*readahead.Reader
+			for range total / (4 * block) {
+				s := newServer(64 * mib)
+				s.block = block
+				r := s.open(t, share)
+				readAll(t, r, 0, 32*mib, 128*kib)
+				readers = append(readers, r)
+			}
+			synctest.Wait()
+			runtime.GC()
+			if held := int64(heap().HeapAlloc - before.HeapAlloc); held > total+mib {
+				t.Errorf("%d bytes after blocks of %d", held, block)
+			}
+			for _, r := range readers {
+				r.Close()
+			}
+		}
+	})
+}
+
+// heap tells about the heap.
+func heap() (m runtime.MemStats) {
+	runtime.ReadMemStats(&m)
+	return m
 }

@@ -12,11 +12,12 @@
 // asks for its own bytes and no others.
 //
 // What is fetched ahead is a piece: a power of two of bytes, at most a block
-// and 8 MiB, aligned to its size. A read takes its bytes from the pieces that have them,
-// waiting for those under way, and fetches the rest itself. A piece is freed
-// when it was read or passed by, when its run is given up, or when nobody has
-// read for some seconds. A piece that failed is gone: whoever wants its bytes
-// fetches them, which is the retry, and gets that error.
+// and 8 MiB, aligned to its size. A read takes its bytes from the pieces that
+// have them, waiting for those under way, and fetches the rest itself; if one
+// piece has them all, they need not be copied ([Reader.View]). A piece is
+// freed when it was read or passed by, when its run is given up, or when
+// nobody has read for some seconds. A piece that failed is gone: whoever wants
+// its bytes fetches them, which is the retry, and gets that error.
 //
 // The memory for pieces is of a [Budget] that all stores share. Nothing waits
 // for it: with none left there is less ahead, and in the end nothing.

@@ -147,14 +147,27 @@ func newServer(size int64) *server {
 // newShare makes the share of a store that is alone, with memory enough.
 func newShare() *readahead.Share { return readahead.NewBudget(64*mib, 16*mib).Share() }
 
+// get reads as a mount does: what is there in one piece from where it is.
+// The caller may do with p what it likes until done.
+func get(ctx context.Context, r *readahead.Reader, length, off int64) (p []byte, done func(), err error) {
+	if p, done, err = r.View(ctx, length, off); p != nil || err != nil {
+		return p, done, err
+	}
+	p = make([]byte, length)
+	n, err := r.ReadAt(ctx, p, off)
+	return p[:n], func() {}, err
+}
+
 // read reads and checks what it got.
 func read(t testing.TB, r *readahead.Reader, off, length int64) {
 	t.Helper()
 	from := off % (64 * mib)
-	p := make([]byte, length)
-	n, err := r.ReadAt(context.Background(), p, off)
-	if err != nil || int64(n) != length {
-		t.Errorf("read of %d at %d: %d, %v", length, off, n, err)
+	p, done, err := get(context.Background(), r, length, off)
+	if err == nil {
+		defer done()
+	}
+	if err != nil || int64(len(p)) != length {
+		t.Errorf("read of %d at %d: %d, %v", length, off, len(p), err)
 	} else if !bytes.Equal(p, random()[from:from+length]) {
 		t.Errorf("read of %d at %d: wrong bytes", length, off)
 	}

@@ -92,12 +92,15 @@ func (s *server) run(t *testing.T, steps []step, mayFail bool) (errs []error) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
-			p := make([]byte, st.length)
-			n, err := r.ReadAt(ctx, p, st.off)
+			p, done, err := get(ctx, r, st.length, st.off)
+			if err == nil {
+				defer done()
+				time.Sleep(st.pause) // while it is held
+			}
 			want := random()[min(st.off, s.size):min(st.off+st.length, s.size)]
 			switch {
-			case err == nil && !bytes.Equal(p[:n], want):
-				wrong("%+v: %d bytes that are not the image's", st, n)
+			case err == nil && !bytes.Equal(p, want):
+				wrong("%+v: %d bytes that are not the image's", st, len(p))
 			case err != nil && !mayFail && !errors.Is(err, context.DeadlineExceeded):
 				wrong("%+v: %v", st, err)
 			case err != nil && !mayFail && st.deadline == 0:

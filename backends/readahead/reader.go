@@ -102,6 +102,11 @@ func (r *Reader) ReadAt(ctx context.Context, p []byte, off int64) (n int, err er
 func (r *Reader) begin(off, end int64) (held []*piece) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.hold(off, end)
+}
+
+// hold is begin with mu held.
+func (r *Reader) hold(off, end int64) (held []*piece) {
 	r.reading++
 	r.lastRead = time.Now()
 	u := r.note(off, end)
@@ -131,19 +136,32 @@ func (r *Reader) done(held []*piece) {
 // fetches the bytes again.
 func (r *Reader) take(ctx context.Context, p *piece, dst []byte, off int64) (int, error) {
 	dst = dst[:min(int64(len(dst)), p.end-off)]
-	select {
-	case <-p.done:
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+	if err := p.wait(ctx); err != nil {
+		return 0, err
 	}
 	if p.err != nil {
 		return r.fetch(ctx, dst, off)
 	}
 	n := copy(dst, (*p.buf)[off-p.off:])
+	r.took(p, int64(n))
+	return n, nil
+}
+
+// wait waits for the fetch of a piece.
+func (p *piece) wait(ctx context.Context) error {
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// took notes that n bytes of a piece were read.
+func (r *Reader) took(p *piece, n int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p.left -= int64(n)
-	return n, nil
+	p.left -= n
 }
 
 // fetch fetches all of p or fails.

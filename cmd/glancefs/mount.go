@@ -103,6 +103,7 @@ func startDaemon(ctx context.Context, o *mountFlags, dir string, background bool
 		return nil, err
 	}
 	shareProcessors()
+	useHugePages()
 	return d, nil
 }
 
