@@ -15,11 +15,12 @@ import (
 
 const (
 	// pieceSize is how many bytes are written at once, at most an object.
-	pieceSize = backends.ChunkSize
+	// The OSD needs less time for few large ones: with 4 MiB an add takes
+	// 3.6 s a GiB where it takes 4.3 s with 1 MiB.
+	pieceSize = 4 << 20
 
-	// writes is how many pieces are on their way at once. Two of 4 MiB are as
-	// fast, and so are eight, but take 40 MiB more.
-	writes = 4
+	// writes is how many pieces are on their way at once. Four are no faster.
+	writes = 2
 
 	// growObjects bounds how many objects an RBD image may be too large:
 	// without an object map cutting it to its size takes one request each.
@@ -49,7 +50,7 @@ type writer struct {
 	piece []byte // the last of them, not sent yet
 	sent  int64  // where piece begins
 
-	slots chan struct{}  // of writes
+	free  chan []byte    // buffers for pieces: what is not here is piece, or being written
 	group sync.WaitGroup // writes under way
 	fault atomic.Pointer[error]
 
@@ -58,42 +59,32 @@ type writer struct {
 }
 
 func (s *Store) newWriter(name string) *writer {
-	return &writer{
+	w := &writer{
 		store:    s,
 		name:     name,
 		size:     firstSize,
-		slots:    make(chan struct{}, writes),
+		free:     make(chan []byte, writes+1),
 		released: make(chan struct{}),
 	}
+	for range cap(w.free) {
+		w.free <- nil // made when it is needed
+	}
+	return w
 }
 
-// pieces are buffers of pieceSize.
-var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
-
 func (w *writer) Append(ctx context.Context, c backends.Chunk) error {
-	data := c.Data
-	for len(data) > 0 {
+	for data := c.Data; len(data) > 0; {
 		if err := w.failed(ctx); err != nil {
 			return err
 		}
-		if w.piece == nil && len(data) >= w.pieceLen() {
-			// A piece as it came.
-			w.next += int64(w.pieceLen())
-			c.Keep()
-			if err := w.send(ctx, data[:w.pieceLen()], c.Done); err != nil {
-				return err
-			}
-			data = data[w.pieceLen():]
-			continue
+		if err := w.nextPiece(ctx); err != nil {
+			return err
 		}
-		if w.piece == nil {
-			w.piece = pieces.Get().(*[pieceSize]byte)[:0]
-		}
-		n := min(len(data), w.pieceLen()-len(w.piece))
+		n := min(len(data), cap(w.piece)-len(w.piece))
 		w.piece = append(w.piece, data[:n]...)
 		w.next += int64(n)
 		data = data[n:]
-		if len(w.piece) == w.pieceLen() {
+		if len(w.piece) == cap(w.piece) {
 			if err := w.sendPiece(ctx); err != nil {
 				return err
 			}
@@ -102,8 +93,21 @@ func (w *writer) Append(ctx context.Context, c backends.Chunk) error {
 	return w.failed(ctx)
 }
 
-// pieceLen is the length of all pieces but the last.
-func (w *writer) pieceLen() int { return min(pieceSize, 1<<w.store.opts.order()) }
+// nextPiece sees to it that there is a piece to fill. It waits for a buffer.
+func (w *writer) nextPiece(ctx context.Context) error {
+	if w.piece != nil {
+		return nil
+	}
+	select {
+	case w.piece = <-w.free:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if w.piece == nil {
+		w.piece = make([]byte, 0, min(pieceSize, 1<<w.store.opts.order()))
+	}
+	return nil
+}
 
 // failed returns why the add can't go on.
 func (w *writer) failed(ctx context.Context) error {
@@ -118,35 +122,20 @@ func (w *writer) failed(ctx context.Context) error {
 	return nil
 }
 
-// sendPiece sends what has been put together.
+// sendPiece has the piece written behind: all bytes that came have been sent
+// then.
 func (w *writer) sendPiece(ctx context.Context) error {
-	piece := w.piece
-	w.piece = nil
-	return w.send(ctx, piece, func() { pieces.Put((*[pieceSize]byte)(piece[:pieceSize])) })
-}
-
-// send has a piece written behind, all bytes that came up to its end having
-// been sent, and then calls free. It waits for a slot.
-func (w *writer) send(ctx context.Context, piece []byte, free func()) error {
-	off := w.sent
-	w.sent = w.next
+	piece, off := w.piece, w.sent
+	w.piece, w.sent = nil, w.next
 	if w.store.opts.Thin && backends.IsZero(piece) {
-		free()
+		w.free <- piece[:0]
 		return nil
 	}
 	if err := w.grow(ctx); err != nil {
-		free()
+		w.free <- piece[:0]
 		return err
 	}
-	select {
-	case w.slots <- struct{}{}:
-	case <-ctx.Done():
-		free()
-		return context.Cause(ctx)
-	}
 	w.group.Go(func() {
-		defer free()
-		defer func() { <-w.slots }()
 		err := w.call(context.Background(), func() error {
 			_, err := w.image.WriteAt(piece, off)
 			return at("write", err)
@@ -154,6 +143,7 @@ func (w *writer) send(ctx context.Context, piece []byte, free func()) error {
 		if err != nil {
 			w.fault.CompareAndSwap(nil, &err)
 		}
+		w.free <- piece[:0]
 	})
 	return nil
 }
