@@ -47,6 +47,7 @@ func rbdWorks(t *testing.T, b *bench) []Work {
 
 func newRBDBench(t *testing.T, b *bench) *rbdBench {
 	t.Helper()
+	t.Setenv("TMPDIR", tmpfs) // the cluster's files
 	c := ceph.Start(t)
 	r := &rbdBench{bench: b, cluster: c, images: c.Pool(t), many: c.Pool(t)}
 	out, err := exec.Command(need.Python, "../testdata/rbdimages.py", c.Conf(), r.many, fmt.Sprint(manyRBD)).CombinedOutput()

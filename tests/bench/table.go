@@ -28,7 +28,7 @@ func (r *Report) about() string {
 		versions = append(versions, name+" "+r.Machine.Versions[name])
 	}
 	return fmt.Sprintf("%s; %s. Medians of %d rounds, the tools in turns. "+
-		"Images are on tmpfs, those read cold on %s; Ceph is one node on the same machine. "+
+		"Images are on tmpfs, those read cold on %s; Ceph is one node on the same machine, its disk on tmpfs. "+
 		"In brackets the tool's time divided by that of glancefs: more than 1 is slower than glancefs. "+
 		"CPU and memory are the daemon's, memory at the peak beside the idle daemon.",
 		made(r.Command, r.Date, r.Machine), strings.Join(versions, ", "), r.Rounds, r.Machine.Disk)

@@ -58,6 +58,13 @@ type daemon struct {
 
 func (d *daemon) runs() bool { return d.cmd != nil }
 
+// quickMalloc keeps the daemons from taking new memory for every message of
+// some MiB, and giving it back: Ceph's own packages have tcmalloc, which does
+// not, Debian's have glibc's malloc, which does. On a virtual machine, where
+// new memory is slow, an OSD took 10 CPU seconds instead of 1.5 for 1 GiB in
+// writes of 8 MiB, or not, as it came.
+const quickMalloc = "GLIBC_TUNABLES=glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=268435456"
+
 // start starts the daemon, which need not serve yet.
 func (d *daemon) start() error {
 	log, err := os.OpenFile(d.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -66,6 +73,7 @@ func (d *daemon) start() error {
 	}
 	defer log.Close()
 	cmd := exec.Command(d.program, "--conf", d.conf, "-i", d.id, "-d") // -d: stay, and log to stderr
+	cmd.Env = append(os.Environ(), quickMalloc)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := start(cmd); err != nil {
 		return err
