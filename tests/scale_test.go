@@ -113,7 +113,7 @@ func (m *mount) memory(t *testing.T, field string) int64 {
 	return kib << 10
 }
 
-// TestHugePages: where the buffers are, the kernel may use huge pages.
+// TestHugePages: from the beginning, where the buffers are, the kernel may use huge pages.
 func TestHugePages(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage"); err != nil {

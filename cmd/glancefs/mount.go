@@ -85,6 +85,7 @@ func startDaemon(ctx context.Context, o *mountFlags, dir string, background bool
 		}
 	}
 	d.catchSignals() // from the mount on, a signal must unmount
+	useHugePages()
 	settings := d.stores.settings
 	d.mounted, err = fsnode.Mount(path, fsnode.Options{
 		Set:          d.stores.set,
@@ -103,7 +104,6 @@ func startDaemon(ctx context.Context, o *mountFlags, dir string, background bool
 		return nil, err
 	}
 	shareProcessors()
-	useHugePages()
 	return d, nil
 }
 
