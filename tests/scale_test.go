@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -111,36 +110,6 @@ func (m *mount) memory(t *testing.T, field string) int64 {
 		t.Fatalf("%s in %q", field, status)
 	}
 	return kib << 10
-}
-
-// TestHugePages: from the beginning, where the buffers are, the kernel may use huge pages.
-func TestHugePages(t *testing.T) {
-	t.Parallel()
-	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage"); err != nil {
-		t.Skip("needs a kernel with transparent huge pages")
-	}
-	m := newMount(t)
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", m.cmd.Process.Pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var advised, size int64 // KiB
-	for line := range strings.Lines(string(maps)) {
-		switch key, value, _ := strings.Cut(line, ":"); key {
-		case "Size":
-			fmt.Sscan(value, &size)
-		case "VmFlags":
-			if slices.Contains(strings.Fields(value), "hg") {
-				advised += size
-			}
-		}
-	}
-	if advised < 200<<10 {
-		t.Errorf("huge pages are asked for for %d KiB", advised)
-	}
-	if idle := m.memory(t, "VmRSS"); idle > 200<<20 {
-		t.Errorf("an idle mount has %d bytes", idle)
-	}
 }
 
 // TestManySmallAdds: 300 images by parallel writers, of three kinds.
