@@ -148,7 +148,7 @@ func newServer(size int64) *server {
 func newShare() *readahead.Share { return readahead.NewBudget(64*mib, 16*mib).Share() }
 
 // get reads as a mount does: what is there in one piece from where it is.
-// The caller may do with p what it likes until done.
+// p is the caller's to read, until done.
 func get(ctx context.Context, r *readahead.Reader, length, off int64) (p []byte, done func(), err error) {
 	if p, done, err = r.View(ctx, length, off); p != nil || err != nil {
 		return p, done, err

@@ -2,7 +2,6 @@ package readahead_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"testing"
@@ -87,7 +86,7 @@ func TestViewFails(t *testing.T) {
 					return 0, nil, false
 				}
 				time.Sleep(time.Second)
-				return 0, cmp.Or(again, errBroken), again != nil || q.size() != 64*kib
+				return 0, errBroken, again != nil || q.size() != 64*kib
 			}
 			r := s.open(t, share)
 			readAll(t, r, 0, 2*mib, 128*kib)

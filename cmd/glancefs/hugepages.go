@@ -10,9 +10,9 @@ import (
 )
 
 // useHugePages asks the kernel for huge pages for the first 256 MiB of the
-// heap: more than read-ahead, requests and replies use. Go does not ask, and
-// kernels with transparent_hugepage = madvise give none unasked. Where it is
-// never, nothing changes.
+// heap: more than the read-ahead of all stores (128 MiB), requests and replies
+// use. Go does not ask, and kernels with transparent_hugepage = madvise give
+// none unasked. Where it is never, nothing changes.
 //
 // The buffers of a mount are of 1 to 8 MiB each. On a virtual machine the
 // first touch of each 4 KiB cost 22 µs, 1.4 s for 256 MiB, and with huge pages
