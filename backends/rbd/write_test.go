@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ceph/go-ceph/rbd"
@@ -38,6 +39,26 @@ func TestGrown(t *testing.T) {
 	if resizes > 150 {
 		t.Errorf("an image of 1 TiB is resized %d times", resizes)
 	}
+}
+
+// TestNoBuffer: an append whose buffers are all being written waits for one no
+// longer than its caller does. (librados gives up sooner, mostly.)
+func TestNoBuffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := (&Store{opts: &options{ChunkSize: 8}}).newWriter("x")
+		var written [][]byte
+		for range writes + 1 {
+			written = append(written, <-w.free)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		chunk := backends.Chunk{Data: []byte("bytes")}
+		wantIs(t, "append", w.Append(ctx, chunk), context.DeadlineExceeded)
+		time.AfterFunc(time.Second, func() { w.free <- written[0] })
+		if err := w.Append(t.Context(), chunk); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestLarge adds an image that is larger than the RBD image was first, of
