@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"glancefs/backends/readahead"
@@ -203,8 +204,12 @@ func wantOnce(t *testing.T, s *server) {
 	}
 }
 
+// wantUsed checks what memory is in use when all that goes on behind the reads
+// has come to rest: the fetch of a piece gives up its part of that after its
+// bytes were read, perhaps.
 func wantUsed(t *testing.T, share *readahead.Share, want int64) {
 	t.Helper()
+	synctest.Wait()
 	if got := share.Used(); got != want {
 		t.Errorf("%d bytes of memory are in use, want %d", got, want)
 	}

@@ -65,6 +65,7 @@ func TestGrows(t *testing.T) {
 			if _, asked := s.asked(); asked > 2*(off+mib) {
 				t.Errorf("%d bytes asked for after %d were read", asked, off+mib)
 			}
+			synctest.Wait()
 			if used := share.Used(); used > 6*block {
 				t.Errorf("%d bytes ahead", used)
 			}
@@ -231,6 +232,7 @@ func TestSkips(t *testing.T) {
 				read(t, r, i*128*kib, 128*kib)
 			}
 		}
+		synctest.Wait()
 		if used := share.Used(); used < 4*block || used > 6*block {
 			t.Errorf("%d bytes are in use", used)
 		}
