@@ -57,8 +57,8 @@ func TestFair(t *testing.T) {
 			for _, r := range readers {
 				read(t, r, off, 128*kib)
 			}
+			synctest.Wait()
 		}
-		synctest.Wait()
 		// A piece that is being read counts too.
 		for _, part := range []struct {
 			share *readahead.Share
@@ -92,8 +92,8 @@ func TestLateReader(t *testing.T) {
 		for off := int64(0); off < 32*mib; off += 128 * kib {
 			read(t, first, 16*mib+off, 128*kib)
 			read(t, second, off, 128*kib)
+			synctest.Wait()
 		}
-		synctest.Wait()
 		both := share.Used()
 		first.Close()
 		used := share.Used()
