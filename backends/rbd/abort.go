@@ -36,7 +36,7 @@ func (w *writer) cleanUp() {
 		return // none was made
 	}
 	if w.image != nil { // with the lock, and the watch
-		if err := w.cluster.classify(at("close", w.cluster.exclusively(w.image.Close))); err != nil {
+		if err := w.cluster.classify(at("close", w.image.Close())); err != nil {
 			w.store.log.WithError(err).WithField("image", w.name).Warn("the image under way could not be closed well")
 		}
 	}

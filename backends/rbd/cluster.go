@@ -61,13 +61,6 @@ func (c *cluster) wantPool() error {
 	return err
 }
 
-// exclusively runs what opens or closes RBD images; see link.opening.
-func (c *cluster) exclusively(fn func() error) error {
-	c.link.opening.Lock()
-	defer c.link.opening.Unlock()
-	return fn()
-}
-
 // keep makes the connection stay until another leave.
 func (c *cluster) keep() {
 	c.link.mu.Lock()

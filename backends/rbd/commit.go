@@ -104,14 +104,11 @@ func (w *writer) finish(r backends.Record) (snap uint64, err error) {
 // checkSnap tells whether the snapshot can be opened. One made when the pool
 // was becoming full may lack its object map, which librbd says only then.
 func (w *writer) checkSnap() error {
-	err := w.cluster.exclusively(func() error {
-		img, err := rbd.OpenImageReadOnly(w.cluster.pool, w.name, tempSnap)
-		if err == nil {
-			err = img.Close()
-		}
-		return err
-	})
-	if err = at("open the snapshot", err); errors.Is(err, fs.ErrNotExist) {
+	img, err := w.cluster.openNamed(w.name, tempSnap)
+	if err == nil {
+		err = at("close", img.Close())
+	}
+	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%v", err) // a part of it; the image is there
 	}
 	return err

@@ -33,13 +33,6 @@ func (c *cluster) stat(name string) (backends.Image, error) {
 	return v.Image, err
 }
 
-// openComplete opens a complete image at its snapshot. An RBD image that is
-// opened so does not watch itself, and is in nobody's way.
-func (c *cluster) openComplete(name string) (*rbd.Image, error) {
-	img, err := rbd.OpenImageReadOnly(c.pool, name, snapName)
-	return img, at("open", err)
-}
-
 // view is what a look at an open RBD image tells.
 type view struct {
 	backends.Image

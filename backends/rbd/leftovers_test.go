@@ -28,7 +28,7 @@ import (
 // test, instead of running tests.
 const childEnv = "GLANCEFS_RBD_TEST_CHILD"
 
-var children = map[string]func(*Store){"writer": writeForEver, "deleter": deleteForEver}
+var children = map[string]func(*Store){"writer": writeForEver, "deleter": deleteForEver, "opener": openOften}
 
 // beChild plays a part on the image "image" of the store that startChild names.
 func beChild(part string) {
@@ -66,11 +66,17 @@ func deleteForEver(s *Store) {
 	panic(withdrawn(s, "image", func(*cluster, string, mark) { waitForEver() }))
 }
 
+// child is a process that plays a part.
+func child(part string, c *ceph.Cluster, pool string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+part, childEnv+"_CONF="+c.Conf(), childEnv+"_POOL="+pool)
+	return cmd
+}
+
 // startChild starts a process that plays a part; kill kills it.
 func startChild(t *testing.T, part string, c *ceph.Cluster, pool string) (kill func()) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+part, childEnv+"_CONF="+c.Conf(), childEnv+"_POOL="+pool)
+	cmd := child(part, c, pool)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {

@@ -19,14 +19,6 @@ import (
 
 // link makes a connection when it is needed, and anew after it was lost.
 type link struct {
-	// opening is held while an RBD image is opened or closed over the
-	// connection, also by librbd itself in order to make, rename or remove
-	// one. When two threads do so at once librbd 16.2.15 ends the process: a
-	// std::system_error or a SIGSEGV in its io_context_pool, in 9 of 16 runs
-	// of two or three loops of 8 s, in 0 of 8 with this lock. (With one
-	// thread in that pool it does not, but hangs.)
-	opening sync.Mutex
-
 	opts            *options
 	connect, answer time.Duration  // the deadlines of librados
 	lost            func(*cluster) // told of each connection that is retired

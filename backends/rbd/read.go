@@ -82,16 +82,14 @@ func (s *Store) enterSource(src *source) (*opened, error) {
 	if o := s.sources.enter(src); o != nil {
 		return o, nil
 	}
-	l := s.take()
-	defer l.opening.Unlock()
-	c, err := l.enter()
+	c, err := s.link.enter()
 	if err != nil {
 		return nil, err
 	}
 	defer c.leave()
-	img, err := rbd.OpenImageByIdReadOnly(c.pool, src.id, snapName)
+	img, err := c.openSnap(func() (*rbd.Image, error) { return rbd.OpenImageByIdReadOnly(c.pool, src.id, snapName) })
 	if err != nil {
-		return nil, c.classify(at("open again", err))
+		return nil, c.classify(err)
 	}
 	s.sources.setOpen(src, newOpened(c, img))
 	if o := s.sources.enter(src); o != nil {

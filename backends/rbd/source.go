@@ -43,7 +43,7 @@ func newOpened(c *cluster, img *rbd.Image) *opened {
 // may be using the connection.
 func (o *opened) end() {
 	o.cluster.link.ending.Go(func() {
-		_ = o.cluster.exclusively(o.image.Close) // nothing was written
+		_ = o.image.Close() // nothing was written
 		o.cluster.leave()
 	})
 }

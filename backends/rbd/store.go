@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/ceph/go-ceph/rados"
@@ -29,8 +28,7 @@ type Store struct {
 	opts     *options
 	readOnly bool
 	log      *logrus.Entry
-	links    [4]*link // as many calls open RBD images at once; see link.opening
-	next     atomic.Uint32
+	link     *link
 	gate     *backends.Gate
 	sources  sources
 
@@ -64,23 +62,18 @@ func open(_ context.Context, in backends.Opening) (backends.Store, error) {
 		gate:     backends.NewGate(threads),
 		sources:  sources{all: make(map[string]*source)},
 	}
-	for i := range s.links {
-		s.links[i] = newLink(opts, in, s.sources.close)
-	}
+	s.link = newLink(opts, in, s.sources.close)
 	s.life, s.end = context.WithCancel(context.Background())
-	if err := s.links[0].check(); err != nil {
+	if err := s.link.check(); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// pass runs a call on the cluster in the store's gate; see backends.Pass. It
-// has a connection for itself, but for images that are open already.
+// pass runs a call on the cluster in the store's gate; see backends.Pass.
 func pass[T any](ctx context.Context, s *Store, fn func(*cluster) (T, error), late func(T)) (T, error) {
 	return backends.Pass(ctx, s.gate, func() (none T, err error) {
-		l := s.take()
-		defer l.opening.Unlock()
-		c, err := l.enter()
+		c, err := s.link.enter()
 		if err != nil {
 			return none, err
 		}
@@ -88,18 +81,6 @@ func pass[T any](ctx context.Context, s *Store, fn func(*cluster) (T, error), la
 		value, err := fn(c)
 		return value, c.classify(err)
 	}, late)
-}
-
-// take returns a link, the first that is free, to be unlocked.
-func (s *Store) take() *link {
-	for _, l := range s.links {
-		if l.opening.TryLock() {
-			return l
-		}
-	}
-	l := s.links[s.next.Add(1)%uint32(len(s.links))]
-	l.opening.Lock()
-	return l
 }
 
 // do is pass for a call without a result.
@@ -155,9 +136,7 @@ func (s *Store) Close() error {
 	go func() {
 		defer close(done)
 		s.work.Wait()
-		for _, l := range s.links {
-			l.close()
-		}
+		s.link.close()
 	}()
 	wait := time.NewTimer(closeWait)
 	defer wait.Stop()

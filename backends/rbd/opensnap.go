@@ -1,0 +1,61 @@
+//go:build ceph
+
+package rbd
+
+/*
+#cgo LDFLAGS: -lrados
+#include <rados/librados.h>
+
+static void ignore(rados_completion_t c, void *arg) {}
+
+// drain returns when the callbacks of requests that have completed, which
+// librados calls one after another (RadosClient::finish_strand), have returned.
+// It asks no server.
+static int drain(rados_ioctx_t pool) {
+	rados_completion_t c;
+	int r = rados_aio_create_completion2(NULL, ignore, &c);
+	if (r < 0)
+		return r;
+	r = rados_aio_watch_flush(rados_ioctx_get_cluster(pool), c);
+	if (r == 0)
+		rados_aio_wait_for_complete_and_cb(c);
+	rados_aio_release(c);
+	return r;
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"syscall"
+
+	"github.com/ceph/go-ceph/rbd"
+)
+
+// openSnap opens an RBD image at a snapshot, as openIt does. Opened so it does
+// not watch itself, and is in nobody's way.
+//
+// librbd 16.2.15 (ImageState::complete_action_unlock) tells who waits for the
+// open, and then takes a lock of the image. It is in a callback of the request
+// for the snapshot's object map: an image that is closed by then is no more,
+// and the process ends with a std::system_error, a failed assertion, or a
+// SIGSEGV. So openSnap returns when the callback has.
+func (c *cluster) openSnap(openIt func() (*rbd.Image, error)) (*rbd.Image, error) {
+	img, err := openIt()
+	if err != nil {
+		return nil, at("open", err)
+	}
+	if r := C.drain(C.rados_ioctx_t(c.pool.Pointer())); r < 0 {
+		// Rather an image that stays open than the end of the process.
+		return nil, fmt.Errorf("wait for the open to end: %w", syscall.Errno(-r))
+	}
+	return img, nil
+}
+
+// openComplete opens a complete image.
+func (c *cluster) openComplete(name string) (*rbd.Image, error) { return c.openNamed(name, snapName) }
+
+// openNamed opens the RBD image of that name at one of its snapshots.
+func (c *cluster) openNamed(name, snap string) (*rbd.Image, error) {
+	return c.openSnap(func() (*rbd.Image, error) { return rbd.OpenImageReadOnly(c.pool, name, snap) })
+}
