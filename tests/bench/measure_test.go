@@ -56,6 +56,9 @@ func (b *bench) work(t *testing.T, w Work, tools ...tool) Work {
 					report = t.Errorf
 				}
 				report("%s: %s: %v", w.Name, tool.name, err)
+				if tool.daemon != nil {
+					tool.daemon.kill() // it may be busy with that still
+				}
 				continue
 			}
 			r.Samples = append(r.Samples, sample)

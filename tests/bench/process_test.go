@@ -95,6 +95,9 @@ func (p *process) resetPeak() error {
 
 func (p *process) peak() int64 { return p.memory("VmHWM:") }
 
+// kill ends the process.
+func (p *process) kill() { _ = unix.Kill(p.pid, unix.SIGKILL) } // it may have ended
+
 // memory is a field of the process's status in bytes; 0 if it has ended.
 func (p *process) memory(field string) int64 {
 	status, _ := os.ReadFile(p.proc("status"))
