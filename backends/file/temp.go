@@ -105,8 +105,9 @@ func control(f *os.File, fn func(fd int) error) error {
 }
 
 // makeOwn makes one of glancefs' own directories. It gets the owner, group
-// and permissions of the datadir, its sticky bit too: who may add there may add
-// through us, and who may not remove another's file there may not here.
+// and permissions of the datadir. Its sticky bit, too: who may add there may add
+// through us, and who may not remove another's file there may not here. And its
+// setgid bit: what is made here gets the group that it would have there.
 func (d *datadir) makeOwn(dir string) error {
 	if err := d.check(); err != nil {
 		return err
@@ -124,7 +125,7 @@ func (d *datadir) makeOwn(dir string) error {
 			err = os.Chown(path, int(st.Uid), int(st.Gid))
 		}
 		if err == nil {
-			err = unix.Chmod(path, st.Mode&0o1777)
+			err = unix.Chmod(path, st.Mode&0o3777)
 		}
 		if err != nil {
 			return fmt.Errorf("glancefs' own directory: %w", backends.ClassifyErrno(err))

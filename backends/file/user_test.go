@@ -15,7 +15,10 @@ import (
 	"glancefs/tests/need"
 )
 
-const nobody = 65534
+const (
+	nobody = 65534
+	users  = 100
+)
 
 // TestOrdinaryUser lets a process without root's rights use a datadir of its
 // own and one of root's.
@@ -29,7 +32,9 @@ func TestOrdinaryUser(t *testing.T) {
 	}
 	roots, own, program := filepath.Join(dir, "roots"), filepath.Join(dir, "own"), filepath.Join(dir, "program")
 	add(t, in(roots).must(t), "a", []byte("hello"))
-	if err := errors.Join(os.Mkdir(own, 0o755), os.Chown(own, nobody, nobody)); err != nil {
+	// With that bit, what is made in it has its group.
+	err := errors.Join(os.Mkdir(own, 0o755), os.Chown(own, nobody, users), os.Chmod(own, 0o755|fs.ModeSetgid))
+	if err != nil {
 		t.Fatal(err)
 	}
 	// go test keeps its binary where only its user comes to.
@@ -41,7 +46,7 @@ func TestOrdinaryUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(program)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody, Groups: []uint32{users}}}
 	startCommand(t, cmd, "user", "GLANCEFS_DIR="+dir)
 }
 
@@ -73,8 +78,9 @@ func userChild() {
 	check(w.Append(unlimited, backends.Chunk{Data: []byte("hello")}))
 	img, err := w.Commit(unlimited, recordOf([]byte("hello")))
 	check(err)
-	if img.Owner.UID != nobody || img.Owner.Mode != 0o440 {
-		check(fmt.Errorf("the image's owner is %+v", *img.Owner))
+	want := backends.Owner{UID: nobody, GID: users, Mode: 0o440}
+	if said := w.(backends.OwnerTeller).Owner(); said != want || *img.Owner != want {
+		check(fmt.Errorf("the image's owner is said to be %+v, and is %+v; want %+v", said, *img.Owner, want))
 	}
 	check(s.SetMtime(unlimited, "b", someTime))
 	if img, err = s.Stat(unlimited, "b"); err != nil || img.Record == nil || !img.Mtime.Equal(someTime) {
