@@ -34,15 +34,34 @@ const (
 const tmpfs = "/dev/shm"
 
 func TestMain(m *testing.M) {
+	flag.Usage = func() {} // the error says what is wrong
 	flag.Parse()
-	if *quick {
-		*mib, *rounds = 256, 3
+	if *rounds < 1 || *mib < 1 {
+		fmt.Fprintln(os.Stderr, "ROUNDS and SIZE are numbers from 1 on")
+		os.Exit(2)
+	}
+	if *quick && *mib == defaultMiB {
+		*mib = 256
+	}
+	if *quick && *rounds == defaultRounds {
+		*rounds = 3
 	}
 	os.Setenv("LC_ALL", "C")
-	removeWhenKilled()
-	code := m.Run()
-	ceph.Stop()
-	os.Exit(code)
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	defer ceph.Stop()
+	dir, err := os.MkdirTemp("", "glancefs-bench-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	tempDirs.Store(dir, nil)
+	os.Setenv("TMPDIR", dir) // so all that is made is in it, or on tmpfs
+	endWhenKilled()
+	return m.Run()
 }
 
 // TestBench measures everything, and writes the figures.

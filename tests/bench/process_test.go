@@ -48,6 +48,7 @@ func startMount(t *testing.T, dir string, args ...string) *process {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
+	mounts.Store(dir, nil)
 	t.Cleanup(func() { stopMount(t, cmd, dir, ended) })
 	for begin := time.Now(); ; time.Sleep(100 * time.Microsecond) {
 		if err := unix.Stat(dir, &now); err == nil && now.Dev != before.Dev {
