@@ -195,6 +195,26 @@ func TestSoakLargeAdd(t *testing.T) {
 	}
 }
 
+// TestSoakManyAdds adds 100 images at once; the daemon's memory is for the
+// README.
+func TestSoakManyAdds(t *testing.T) {
+	m := soakMount(t)
+	const adds, size = 100, 32 << 20
+	m.source(t, "image", random('m', size))
+	idle := m.memory(t, "VmRSS")
+	m.wantSh(t, fmt.Sprintf(`for i in {1..%d}; do cp $S/image fast/$i & done; wait`, adds))
+	peak := m.memory(t, "VmHWM")
+	for i := range adds {
+		wantImage(t, fmt.Sprintf("%s/%d", m.fast, i+1), random('m', size))
+	}
+	fmt.Printf("%d adds at once: at most %d MiB more than idle, %d KiB each\n", adds, (peak-idle)>>20, (peak-idle)>>10/adds)
+	// Six pieces of 1 MiB before and in the hashes, one that is being filled,
+	// and the request's own.
+	if most := int64(adds*8<<20 + 64<<20); peak-idle > most {
+		t.Errorf("%d bytes, want at most %d", peak-idle, most)
+	}
+}
+
 // largest samples a figure of the daemon's memory until stop is closed.
 func (m *mount) largest(t *testing.T, field string, stop <-chan struct{}) (most int64) {
 	for tick := time.NewTicker(10 * time.Millisecond); ; {
