@@ -106,9 +106,9 @@ func (w *writer) finish(r backends.Record) (snap uint64, err error) {
 func (w *writer) checkSnap() error {
 	img, err := w.cluster.openNamed(w.name, tempSnap)
 	if err == nil {
-		err = at("close", img.Close())
+		err = img.Close()
 	}
-	if errors.Is(err, fs.ErrNotExist) {
+	if err = at("look at the snapshot", err); errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%v", err) // a part of it; the image is there
 	}
 	return err

@@ -56,8 +56,8 @@ func (b *bench) work(t *testing.T, w Work, tools ...tool) Work {
 					report = t.Errorf
 				}
 				report("%s: %s: %v", w.Name, tool.name, err)
-				if tool.daemon != nil {
-					tool.daemon.kill() // it may be busy with that still
+				if tool.name != Glancefs && tool.daemon != nil && errors.Is(err, context.DeadlineExceeded) {
+					tool.daemon.kill() // it hangs, and may be busy with that beside the others
 				}
 				continue
 			}
@@ -130,6 +130,9 @@ func (m *meter) command(out io.Writer, args []string) error {
 	cmd.Stdout, cmd.Stderr = out, &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // if the benchmark is killed
 	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err() // and it was killed
+		}
 		return fmt.Errorf("%s: %w: %.300s", strings.Join(args[:min(len(args), 6)], " "), err, stderr.Bytes())
 	}
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)

@@ -62,7 +62,9 @@ func (d *daemon) runs() bool { return d.cmd != nil }
 // some MiB, and giving it back: Ceph's own packages have tcmalloc, which does
 // not, Debian's have glibc's malloc, which does. On a virtual machine, where
 // new memory is slow, an OSD took 10 CPU seconds instead of 1.5 for 1 GiB in
-// writes of 8 MiB, or not, as it came.
+// writes of 8 MiB, or not, as it came. It does not help always: an arena that is
+// not the main one gives back a heap whose last message has gone, whatever the
+// threshold.
 const quickMalloc = "GLIBC_TUNABLES=glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=268435456"
 
 // start starts the daemon, which need not serve yet.
