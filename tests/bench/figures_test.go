@@ -107,6 +107,14 @@ func TestLimit(t *testing.T) {
 		}
 	}
 	r := example()
+	for gib, want := range map[float64]float64{0.4: 2.01, 0.5: 2, 1: 1.01} { // together in 2.5 s, 2 s, 1 s
+		r.Machine.Cores = 2
+		r.Hashes = append(example().Hashes, Hash{Name: "md5 + sha512", Ours: gib * (1 << 30)})
+		if got := r.Limit(&r.Groups[0].Works[0]); got < want-1e-9 || got > want+1e-9 {
+			t.Errorf("together in %v s: %v s, want %v", 1/gib, got, want)
+		}
+	}
+	r = example()
 	if got := r.Limit(&r.Groups[0].Works[1]); got != 0 {
 		t.Errorf("a limit of a work without hashes: %v", got)
 	}

@@ -1,20 +1,36 @@
 package bench
 
+import "strings"
+
 // fuseCPU is the least that FUSE costs a writer and its daemon, in CPU seconds
 // for 1 GiB, as measured with a daemon that throws everything away.
 const fuseCPU = 0.9
 
+// together is between the names of hashes that are computed together.
+const together = " + "
+
 // Limit is the shortest time, in seconds, in which the machine can do an add:
 // all cores hash, copy, and pay for FUSE, and no hash is faster than one core
-// of its stream. It is 0 when it is not known: no hashes, or no copy measured.
+// of its stream. The hashes take what they take alone, or together where that
+// is measured and less. It is 0 when it is not known: no hashes, or no copy
+// measured.
 func (r *Report) Limit(w *Work) float64 {
+	limit := r.limit(w, w.Hashes)
+	if both := r.limit(w, []string{strings.Join(w.Hashes, together)}); both > 0 {
+		limit = min(limit, both)
+	}
+	return limit
+}
+
+// limit is Limit for hashes that are each computed alone.
+func (r *Report) limit(w *Work, hashes []string) float64 {
 	native := w.Find(Native)
 	if len(w.Hashes) == 0 || native == nil {
 		return 0
 	}
 	size := float64(w.Bytes)
 	all, slowest := native.Median.CPU+fuseCPU*size/(1<<30), 0.0
-	for _, name := range w.Hashes {
+	for _, name := range hashes {
 		speed := r.speed(name)
 		if speed == 0 {
 			return 0
