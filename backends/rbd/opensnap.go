@@ -32,16 +32,15 @@ import (
 	"github.com/ceph/go-ceph/rbd"
 )
 
-// openSnap opens an RBD image at a snapshot, as openIt does. Opened so it does
-// not watch itself, and is in nobody's way.
+// opened is what becomes of an RBD image that was just opened at a snapshot, or
+// was not. Opened so it does not watch itself, and is in nobody's way.
 //
 // librbd 16.2.15 (ImageState::complete_action_unlock) tells who waits for the
 // open, and then takes a lock of the image. It is in a callback of the request
 // for the snapshot's object map: an image that is closed by then is no more,
 // and the process ends with a std::system_error, a failed assertion, or a
-// SIGSEGV. So openSnap returns when the callback has.
-func (c *cluster) openSnap(openIt func() (*rbd.Image, error)) (*rbd.Image, error) {
-	img, err := openIt()
+// SIGSEGV. So opened returns when the callback has.
+func (c *cluster) opened(img *rbd.Image, err error) (*rbd.Image, error) {
 	if err != nil {
 		return nil, at("open", err)
 	}
@@ -57,5 +56,5 @@ func (c *cluster) openComplete(name string) (*rbd.Image, error) { return c.openN
 
 // openNamed opens the RBD image of that name at one of its snapshots.
 func (c *cluster) openNamed(name, snap string) (*rbd.Image, error) {
-	return c.openSnap(func() (*rbd.Image, error) { return rbd.OpenImageReadOnly(c.pool, name, snap) })
+	return c.opened(rbd.OpenImageReadOnly(c.pool, name, snap))
 }

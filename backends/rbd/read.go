@@ -87,7 +87,7 @@ func (s *Store) enterSource(src *source) (*opened, error) {
 		return nil, err
 	}
 	defer c.leave()
-	img, err := c.openSnap(func() (*rbd.Image, error) { return rbd.OpenImageByIdReadOnly(c.pool, src.id, snapName) })
+	img, err := c.opened(rbd.OpenImageByIdReadOnly(c.pool, src.id, snapName))
 	if err != nil {
 		return nil, c.classify(err)
 	}

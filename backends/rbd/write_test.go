@@ -290,7 +290,7 @@ func TestReconnects(t *testing.T) {
 
 // TestClosesAtOnce: images are opened and closed at once, by one and by
 // several, while librados is slow to return from its callbacks, and memory that
-// was freed has other bytes; see openSnap.
+// was freed has other bytes; see opened.
 func TestClosesAtOnce(t *testing.T) {
 	t.Parallel()
 	c := ceph.Start(t)
