@@ -264,5 +264,6 @@ func (s *storeNode) drop(u *upload) {
 	s.mu.Unlock()
 	s.tree.mu.Lock()
 	delete(s.underWay, u)
+	s.tree.rest()
 	s.tree.mu.Unlock()
 }

@@ -37,6 +37,7 @@ type tree struct {
 	mu       sync.Mutex // guards the rest
 	underWay map[*upload]struct{}
 	readers  map[*readHandle]struct{}
+	idle     *time.Timer // see rest
 }
 
 func newTree(o Options) *tree {

@@ -213,6 +213,12 @@ func TestSoakManyAdds(t *testing.T) {
 	if most := int64(adds*8<<20 + 64<<20); peak-idle > most {
 		t.Errorf("%d bytes, want at most %d", peak-idle, most)
 	}
+	time.Sleep(70 * time.Second) // fsnode's keepMemory, and some
+	left := m.memory(t, "VmRSS") - idle
+	fmt.Printf("70 s later: %d MiB more than idle\n", left>>20)
+	if left > 32<<20 {
+		t.Errorf("%d bytes are left", left)
+	}
 }
 
 // largest samples a figure of the daemon's memory until stop is closed.
