@@ -9,14 +9,14 @@ import (
 // fs.ErrExist (Duplicate), fs.ErrPermission (Forbidden, StorageWriteDenied),
 // errors.ErrUnsupported and context.DeadlineExceeded. Test with errors.Is.
 var (
-	ErrFull          = errors.New("no space left in the store")                  // StorageFull
-	ErrQuota         = errors.New("quota exceeded")                              // StorageFull of a quota
-	ErrReadOnly      = errors.New("the store is read-only")                      // StoreAddDisabled, StoreDeleteNotSupported
-	ErrMisconfigured = errors.New("the store is misconfigured")                  // BadStoreConfiguration
-	ErrBusy          = errors.New("the image is in use")                         // InUseByStore, HasSnapshot
-	ErrInvalid       = errors.New("invalid argument")                            // UnknownHashingAlgo, BadStoreUri, Invalid
-	ErrMismatch      = errors.New("the image is not what it was declared to be") // digest or size mismatch
-	ErrSignature     = errors.New("the image's signature is not accepted")       // SignatureVerificationError
+	ErrFull          = errors.New("no space left in the store")            // StorageFull
+	ErrQuota         = errors.New("quota exceeded")                        // StorageFull of a quota
+	ErrReadOnly      = errors.New("the store is read-only")                // StoreAddDisabled, StoreDeleteNotSupported
+	ErrMisconfigured = errors.New("the store is misconfigured")            // BadStoreConfiguration
+	ErrBusy          = errors.New("the image is in use")                   // InUseByStore, HasSnapshot
+	ErrInvalid       = errors.New("invalid argument")                      // UnknownHashingAlgo, BadStoreUri, Invalid
+	ErrMismatch      = errors.New("the image is not what it should be")    // digest or size mismatch
+	ErrSignature     = errors.New("the image's signature is not accepted") // SignatureVerificationError
 	ErrUnknown       = errors.New("the outcome of the commit is unknown")
 	ErrUnavailable   = errors.New("the store is unavailable") // RemoteServiceUnavailable
 )

@@ -26,8 +26,8 @@ var (
 )
 
 const (
-	defaultRounds = 5
-	defaultMiB    = 1024
+	defaultRounds, defaultMiB = 5, 1024
+	quickRounds, quickMiB     = 3, 256
 )
 
 // The working files are on tmpfs, whose speed is the same each time.
@@ -41,10 +41,10 @@ func TestMain(m *testing.M) {
 		os.Exit(2)
 	}
 	if *quick && *mib == defaultMiB {
-		*mib = 256
+		*mib = quickMiB
 	}
 	if *quick && *rounds == defaultRounds {
-		*rounds = 3
+		*rounds = quickRounds
 	}
 	os.Setenv("LC_ALL", "C")
 	os.Exit(run(m))
@@ -68,6 +68,7 @@ func run(m *testing.M) int {
 func TestBench(t *testing.T) {
 	need.Root(t)
 	b := newBench()
+	fmt.Printf("%-40s %-28s %9s %6s  %s\n", "work", "tool", "time", "ratio", "CPU and most memory of the tool; the ratio is the tool's time / glancefs'")
 	for _, group := range []struct {
 		name string
 		run  func(*testing.T, *bench) []Work
@@ -97,10 +98,15 @@ func newBench() *bench {
 	b := &bench{disk: os.TempDir(), Report: Report{
 		Command: "make bench", Date: time.Now().UTC().Format(time.DateOnly), Size: *mib << 20, Rounds: *rounds,
 	}}
-	if *rounds != defaultRounds {
+	usualRounds, usualMiB := defaultRounds, int64(defaultMiB)
+	if *quick {
+		b.Command += " QUICK=1"
+		usualRounds, usualMiB = quickRounds, quickMiB
+	}
+	if *rounds != usualRounds {
 		b.Command += fmt.Sprint(" ROUNDS=", *rounds)
 	}
-	if *mib != defaultMiB {
+	if *mib != usualMiB {
 		b.Command += fmt.Sprint(" SIZE=", *mib)
 	}
 	b.Machine = machine(b.disk)
