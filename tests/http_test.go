@@ -248,7 +248,7 @@ func TestHTTPCopy(t *testing.T) {
 		t.Errorf("cp has left %v, %v: it can only see a part", st, err)
 	}
 	m.log.want(t, `"image":"rotten"`)
-	m.log.want(t, `"image":"a.img".*is not what it was declared|is not what it was declared.*"image":"a.img"`)
+	m.log.want(t, `"image":"a.img".*is not what it should be|is not what it should be.*"image":"a.img"`)
 }
 
 // TestHTTPCopyAlgorithms: a copy is compared with the published digest whatever
@@ -278,7 +278,7 @@ func TestHTTPCopyAlgorithms(t *testing.T) {
 			}
 		}
 	}
-	m.log.allow(`is not what it was declared`)
+	m.log.allow(`is not what it should be`)
 }
 
 // TestHTTPRestart: programs that read an image do not notice that its server
