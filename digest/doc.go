@@ -18,8 +18,8 @@
 //
 // A [Stream] gives every hash a goroutine of its own (md5 and sha512 may share
 // one, see below), so that two of them together take as long as the slower one
-// and not their sum (but for a stream of one small piece). Pieces of the stream are shared with the hashes,
-// never copied:
+// and not their sum (but for a stream of one small piece). Pieces of the stream
+// are shared with the hashes, never copied:
 //
 //	s, err := digest.NewStream("md5", "sha512")
 //	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"glancefs/tests/need"
 )
 
 // TestPair compares a pair with Go's two hashes: writes of any length, from any
@@ -78,7 +80,7 @@ func TestPairsFit(t *testing.T) {
 func needPairs(t *testing.T) {
 	t.Helper()
 	if !hasPairs {
-		t.Skip("needs an amd64 processor with AVX, BMI1 and BMI2")
+		need.Missing(t, "AVX, BMI1 and BMI2", "an amd64 processor that has them, and no tag purego")
 	}
 }
 

@@ -26,7 +26,7 @@ func TestGiveBack(t *testing.T) {
 				tree.underWay[u] = struct{}{}
 				tree.mu.Unlock()
 			}
-			time.Sleep(keepMemory)
+			time.Sleep(keepMemory + 1) // of the bubble's time
 			synctest.Wait()
 			if kept := pool.Get() != nil; kept != busy {
 				t.Errorf("an add is under way: %v; the pool has something: %v", busy, kept)
