@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"time"
 
 	"github.com/ceph/go-ceph/rbd"
@@ -70,7 +71,7 @@ func again(ctx context.Context, log *logrus.Entry, fn func() error) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(pause):
+		case <-time.After(pause/2 + rand.N(pause)): // who meet don't meet again
 		}
 	}
 }
@@ -86,6 +87,10 @@ func (s *Store) settle(name, id string, m mark) {
 // lost his connection. An add without the snapshot is removed; an RBD image
 // with it is an image, and so is again one that was being deleted.
 func (c *cluster) settle(name, id string, m mark) error {
+	return c.alone(id, func() error { return c.settleAlone(name, id, m) })
+}
+
+func (c *cluster) settleAlone(name, id string, m mark) error {
 	img, err := c.openToChange(name, id)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

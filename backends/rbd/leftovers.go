@@ -112,7 +112,7 @@ func (c *cluster) sweepImage(name string, before map[string]bool) (alive bool, d
 	case (m == nil || m.Snap != 0) && !before[id]:
 		return false, id, nil // a deleter has closed it before he removes it
 	case m == nil:
-		return false, "", at("remove", rbd.RemoveImage(c.pool, name))
+		return false, "", c.alone(id, func() error { return at("remove", rbd.RemoveImage(c.pool, name)) })
 	}
 	return false, "", c.settle(name, id, *m)
 }

@@ -369,6 +369,52 @@ func TestSweep(t *testing.T) {
 	wantNames(t, s, left...)
 }
 
+// TestSweepsAtOnce: stores that sweep one pool at once, as after a power cut,
+// meet at its RBD images, and all the same none is left for long.
+func TestSweepsAtOnce(t *testing.T) {
+	t.Parallel()
+	c := ceph.Start(t)
+	cfg := in(c, newPool(t, c))
+	stores := make([]*Store, 4)
+	for i := range stores {
+		stores[i] = cfg.open(t)
+		if err := stores[i].Health(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dead := ownMark()
+	dead.PID = 1 << 22 // the kernel gives no larger pid
+	s := stores[0]
+	add(t, s, "withdrawn", []byte("bytes"))
+	for range 5 {
+		for i := range 4 {
+			halfImage(t, s, fmt.Sprint("added ", i), dead.set)
+		}
+		if err := withdrawn(s, "withdrawn", func(*cluster, string, mark) {}); err != nil {
+			t.Fatal(err)
+		}
+		changeImage(t, s, "withdrawn", func(img *rbd.Image) error {
+			m, err := readMark(img)
+			if err != nil {
+				return err
+			}
+			by := dead
+			by.Snap = m.Snap
+			return by.set(img)
+		})
+		var group sync.WaitGroup
+		for _, s := range stores {
+			group.Go(func() { s.RemoveLeftovers(t.Context()) })
+		}
+		group.Wait()
+		wantNames(t, s, "withdrawn")
+		wantImage(t, s, "withdrawn", []byte("bytes"))
+		if left := c.Run(t, "rbd", "trash", "ls", "--all", cfg.Pool); left != "" {
+			t.Errorf("left in the trash:\n%s", left)
+		}
+	}
+}
+
 // TestDamaged: an RBD image that can't be opened hides no other, and is left
 // alone.
 func TestDamaged(t *testing.T) {

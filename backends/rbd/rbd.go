@@ -35,7 +35,8 @@
 // What was being deleted is an image again, since its delete may have been
 // reported as failed. What was made and not marked yet is known by its odd
 // size, and is removed if nobody watches it and it is not marked some time
-// later.
+// later. Who settles an RBD image has a lock on it meanwhile, as several mounts
+// may start at once.
 //
 // # A cluster that is down
 //
