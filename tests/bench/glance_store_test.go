@@ -52,7 +52,7 @@ func (b *bench) glanceStore(t *testing.T, conf string) *glanceStore {
 	}
 	cmd := exec.Command(need.Python, "testdata/peer.py", writeConf(t, t.TempDir(), conf))
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "LC_ALL=C.UTF-8")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // if the benchmark is killed
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL} // as startMount's
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdin, err := cmd.StdinPipe()

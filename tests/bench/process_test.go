@@ -42,7 +42,10 @@ func startMount(t *testing.T, dir string, args ...string) *process {
 	cmd := exec.Command(args[0], args[1:]...)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // if the benchmark is killed
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Setsid:    true,            // as a service: with autogroup, the kernel's scheduler shares the cores out by session
+		Pdeathsig: syscall.SIGTERM, // if the benchmark is killed
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

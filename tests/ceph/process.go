@@ -26,9 +26,11 @@ var parent = sync.OnceValue(func() chan<- func() {
 	return calls
 })
 
-// start starts a process that is killed when this one ends.
+// start starts a process that is killed when this one ends. It has a session of
+// its own, as a service has: with autogroup, the kernel's scheduler shares the
+// cores out by session, and the daemons of a benchmark had one share together.
 func start(cmd *exec.Cmd) error {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	err := make(chan error)
 	parent() <- func() { err <- cmd.Start() }
 	return <-err

@@ -148,7 +148,10 @@ func start(t testing.TB, ready func(pid int) bool, name string, args ...string) 
 	cmd := exec.Command(name, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // if the test is killed
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Setsid:    true,            // as a service: a benchmark's share of the cores is its session's
+		Pdeathsig: syscall.SIGKILL, // if the test is killed
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
