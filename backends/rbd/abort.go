@@ -90,6 +90,7 @@ func (c *cluster) settle(name, id string, m mark) error {
 	return c.alone(id, func() error { return c.settleAlone(name, id, m) })
 }
 
+// settleAlone is settle by the only one who is at it.
 func (c *cluster) settleAlone(name, id string, m mark) error {
 	img, err := c.openToChange(name, id)
 	if errors.Is(err, fs.ErrNotExist) {
