@@ -40,7 +40,6 @@ type upload struct {
 	openedBy uint32 // its task that did
 	ino      uint64
 	owner    fuse.Owner
-	add      *backends.Add // set before opened is
 
 	opened   atomic.Bool   // the store has accepted it
 	released atomic.Bool   // RELEASE has come: nobody can write any more
@@ -48,11 +47,13 @@ type upload struct {
 
 	turn chan struct{} // a token: who holds it writes or commits
 	copy wholeCopy     // guarded by turn
+	add  *backends.Add // set before opened is; read with the turn or mu, changed with both
 
 	mu        sync.Mutex // guards the rest
 	phase     phase
 	err       error          // why it failed
 	image     backends.Image // what was committed
+	came      int64          // how many bytes, once add is nil
 	tasks     map[uint32]int // process of each task that wrote
 	fresh     bool           // something was written since the last FLUSH
 	announced int64          // the size it is to have, -1 if nobody said
@@ -142,21 +143,25 @@ func (u *upload) fail(err error) {
 		return
 	}
 	u.phase, u.err = failed, err
+	add := u.add
 	// Begun under mu, which abortAll takes before anybody waits for work.
 	u.store.work.Go(func() {
-		if err := u.add.Abort(); err != nil {
+		if err := add.Abort(); err != nil {
 			u.store.tree.fail(err)
 		}
-		<-u.done
-		u.store.NotifyEntry(u.name)
+		u.turn <- struct{}{} // soon: nobody can write any more
+		u.letGo()
+		u.give()
 	})
 	u.mu.Unlock()
 	u.end(err)
 }
 
-// end is what success and failure have in common. The kernel must be made to
-// forget the entry after it, outside of any request: it takes the directory's
-// lock for that.
+// end is what success and failure have in common. The kernel's entry of the name
+// was valid for 0, so it asks again. It is not told to forget it: a
+// notification waits for the directory's lock, which the caller of a CREATE has
+// until that is answered, and a daemon that is killed meanwhile neither answers
+// nor ends, as its thread can't be killed there (Linux 6.18).
 func (u *upload) end(err error) {
 	if err != nil {
 		u.store.noteFailure(u.name, err)
@@ -165,6 +170,23 @@ func (u *upload) end(err error) {
 	}
 	u.store.drop(u)
 	close(u.done)
+}
+
+// letGo lets go of the add, with its buffers, which has ended: the kernel keeps
+// the upload until its name is looked up again, or the directory is listed. The
+// caller has the turn.
+func (u *upload) letGo() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.came, u.add = u.add.Size(), nil
+}
+
+// size tells how many bytes came so far. The caller has mu.
+func (u *upload) size() int64 {
+	if u.add == nil {
+		return u.came
+	}
+	return u.add.Size()
 }
 
 // settle waits, releaseWait at most, for the end of an upload that is about

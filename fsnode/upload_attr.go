@@ -19,7 +19,7 @@ func (u *upload) fill(a *fuse.Attr) {
 	a.Mode = unix.S_IFREG | u.mode
 	a.Nlink = 1
 	a.Owner = u.owner
-	fillSize(a, max(u.add.Size(), u.announced))
+	fillSize(a, max(u.size(), u.announced))
 	mtime := u.mtime
 	switch {
 	case u.phase == committed:

@@ -119,7 +119,7 @@ func (u *upload) commit() error {
 	}
 	u.mu.Unlock()
 	u.end(err)
-	u.store.work.Go(func() { u.store.NotifyEntry(u.name) })
+	u.letGo()
 	return err
 }
 

@@ -82,7 +82,9 @@ func (u *upload) Allocate(_ context.Context, _ fs.FileHandle, off, size uint64, 
 	if errno, over := u.over(unix.EPERM); over {
 		return errno
 	}
-	ahead := int64(off) >= u.add.Size()
+	u.mu.Lock()
+	ahead := int64(off) >= u.size()
+	u.mu.Unlock()
 	switch mode {
 	case 0:
 		u.announceAtLeast(int64(off + size))
@@ -113,11 +115,11 @@ func (u *upload) announceAtLeast(size int64) {
 // announce announces a size as truncate does: the last one counts. It can't
 // be below the end.
 func (u *upload) announce(size int64) syscall.Errno {
-	if size < u.add.Size() {
-		return unix.EINVAL
-	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if size < u.size() {
+		return unix.EINVAL
+	}
 	u.announced = size
 	u.trailing = true
 	return 0

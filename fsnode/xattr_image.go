@@ -114,10 +114,13 @@ func (u *upload) Setxattr(_ context.Context, name string, value []byte, _ uint32
 	if foreign(name) {
 		return unix.EOPNOTSUPP
 	}
+	u.mu.Lock()
+	add := u.add
+	u.mu.Unlock()
 	if errno, over := u.over(unix.EPERM); over {
 		return errno
 	}
-	known, err := u.add.Declare(name, string(value))
+	known, err := add.Declare(name, string(value))
 	if err != nil {
 		return u.store.tree.fail(err)
 	}

@@ -3,12 +3,14 @@ package tests
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -61,6 +63,43 @@ func TestDaemonKilled(t *testing.T) {
 	for _, m := range []*mount{here, there} {
 		wantImage(t, m.fast+"/kept", slices.Concat(data, data))
 	}
+}
+
+// TestDaemonKilledBusy: a daemon that is killed while images come and go ends,
+// and so do their writers. A thread of it that waited in the kernel for a lock
+// of one of them would not die, nor let the connection end.
+func TestDaemonKilledBusy(t *testing.T) {
+	t.Parallel()
+	m := newMount(t)
+	for range 20 {
+		writers := m.start(t, `
+			for w in 1 2 3 4 5 6; do
+				$PY -c 'import os, sys
+for i in range(1 << 30):
+    p = "fast/%s-%d" % (sys.argv[1], i)
+    open(p, "xb").write(b"x" * 5000)
+    os.unlink(p)' $w 2> /dev/null &
+			done
+			wait`)
+		eventually(t, "there are images", func() bool {
+			images, err := os.ReadDir(m.fast)
+			return err != nil || len(images) > 0
+		})
+		time.Sleep(rand.N(100 * time.Millisecond)) // any moment will do
+		if err := m.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-m.ended:
+		case <-time.After(patience / 2):
+			stacks := allStacks()
+			abortConnection(t, m)
+			t.Fatalf("the daemon does not end\n%s", stacks)
+		}
+		writers.wait(t)
+		m.restart(t)
+	}
+	m.wantSh(t, `rm -f fast/*`)
 }
 
 // TestMountOverDead: mount detaches what a dead glancefs left, even if

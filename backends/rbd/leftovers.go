@@ -46,7 +46,7 @@ func (s *Store) RemoveLeftovers(ctx context.Context) {
 
 // sweep is what a look at the pool has found and left.
 type sweep struct {
-	alive    bool            // something that is marked, and its writer may live
+	alive    bool            // something that is marked or new, and its writer may live
 	doubtful map[string]bool // by id, what is about to be marked or removed if who does that lives
 }
 
@@ -107,8 +107,8 @@ func (c *cluster) sweepImage(name string, before map[string]bool) (alive bool, d
 	switch {
 	case m != nil && m.gone():
 		return false, "", c.settle(name, id, *m)
-	case len(watchers) > 0:
-		return m != nil, "", nil
+	case len(watchers) > 0: // also of who died a moment ago
+		return true, "", nil
 	case (m == nil || m.Snap != 0) && !before[id]:
 		return false, id, nil // a deleter has closed it before he removes it
 	case m == nil:

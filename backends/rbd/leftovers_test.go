@@ -369,6 +369,30 @@ func TestSweep(t *testing.T) {
 	wantNames(t, s, left...)
 }
 
+// TestSweepNew: an RBD image whose writer died before he marked it is removed,
+// also when the first sweep comes before Ceph has noticed.
+func TestSweepNew(t *testing.T) {
+	t.Parallel()
+	c := ceph.Start(t)
+	s := in(c, newPool(t, c)).open(t)
+	halfImage(t, s, "new", func(*rbd.Image) error { return nil })
+	var seen sweep
+	changeImage(t, s, "new", func(*rbd.Image) error {
+		seen = sweepOnce(t, s, nil)
+		return nil
+	})
+	if !seen.alive || len(seen.doubtful) != 0 {
+		t.Errorf("while it is watched: %+v", seen)
+	}
+	if seen = sweepOnce(t, s, seen.doubtful); seen.alive || len(seen.doubtful) != 1 {
+		t.Errorf("when the watch has ended: %+v", seen)
+	}
+	if seen = sweepOnce(t, s, seen.doubtful); seen.alive || len(seen.doubtful) != 0 {
+		t.Errorf("some time later: %+v", seen)
+	}
+	wantNames(t, s)
+}
+
 // TestSweepsAtOnce: stores that sweep one pool at once, as after a power cut,
 // meet at its RBD images, and all the same none is left for long.
 func TestSweepsAtOnce(t *testing.T) {
