@@ -94,7 +94,10 @@ func (u *upload) take(ctx context.Context) error {
 	}
 }
 
-func (u *upload) give() { <-u.turn }
+func (u *upload) give() {
+	<-u.turn
+	u.letGo()
+}
 
 // file is what /proc shows of the descriptors. The name of an image under way
 // never changes.
@@ -149,9 +152,7 @@ func (u *upload) fail(err error) {
 		if err := add.Abort(); err != nil {
 			u.store.tree.fail(err)
 		}
-		u.turn <- struct{}{} // soon: nobody can write any more
 		u.letGo()
-		u.give()
 	})
 	u.mu.Unlock()
 	u.end(err)
@@ -172,13 +173,25 @@ func (u *upload) end(err error) {
 	close(u.done)
 }
 
-// letGo lets go of the add, with its buffers, which has ended: the kernel keeps
-// the upload until its name is looked up again, or the directory is listed. The
-// caller has the turn.
+// letGo lets go of an add that has ended, and of its buffers: the kernel keeps
+// the upload until its name is looked up again, or the directory is listed.
+// While somebody has the turn that is left to him, who may hang in another
+// store.
 func (u *upload) letGo() {
+	if _, over := u.over(0); !over {
+		return
+	}
+	select {
+	case u.turn <- struct{}{}:
+	default:
+		return
+	}
 	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.came, u.add = u.add.Size(), nil
+	if u.add != nil {
+		u.came, u.add = u.add.Size(), nil
+	}
+	u.mu.Unlock()
+	<-u.turn
 }
 
 // size tells how many bytes came so far. The caller has mu.

@@ -119,7 +119,6 @@ func (u *upload) commit() error {
 	}
 	u.mu.Unlock()
 	u.end(err)
-	u.letGo()
 	return err
 }
 
