@@ -6,7 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 )
+
+// The first thread stays main's, which waits for signals while something is
+// mounted. Linux gives a signal to that thread, also when it waits in a disk
+// that hangs, and wakes no other (complete_signal).
+func init() { runtime.LockOSThread() }
 
 func main() { os.Exit(run()) }
 

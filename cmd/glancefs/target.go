@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,6 +88,7 @@ func checkName(name string) error {
 // program to end; a second one ends it at once. Signals that whoever started
 // it ignores (nohup, a shell's &) stay ignored.
 func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	runtime.UnlockOSThread() // it moves bytes: goroutines change faster without
 	signals := slices.DeleteFunc([]os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP}, signal.Ignored)
 	if len(signals) == 0 { // to NotifyContext that would be all there are
 		return context.WithCancel(ctx)
