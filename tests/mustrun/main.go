@@ -4,8 +4,8 @@
 //
 // It runs `go test -json ARG…`, once for each group of arguments, with the
 // variables in its environment. It prints a line for each package, the whole
-// output of the tests that failed, what was skipped and why, and at the end
-// how many passed, failed and were skipped.
+// output of the tests that failed, what was skipped and why, what failed and
+// why in a line each, and at the end how many passed, failed and were skipped.
 //
 // FILE lists tests that have to pass: a skipped or forgotten test is no
 // reason to be green. A line is "PACKAGE TEST", with the package relative to

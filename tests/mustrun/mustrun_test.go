@@ -35,6 +35,7 @@ func TestEnv(t *testing.T) {
 `
 
 const panics = "package b\n\nimport \"testing\"\n\nfunc TestPanic(t *testing.T) { println(\"before the fall\"); panic(\"fell\") }\n"
+const isKilled = "package b\n\nimport (\n\t\"syscall\"\n\t\"testing\"\n)\n\nfunc TestGood(t *testing.T) {}\nfunc TestKill(t *testing.T) { println(\"before the end\"); syscall.Kill(syscall.Getpid(), syscall.SIGKILL) }\n"
 const failsInMain = "package c\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestMain(m *testing.M) { m.Run(); println(\"a leak\"); os.Exit(1) }\n\nfunc TestGood(t *testing.T) {}\n"
 const buildFails = "package d\n\nimport \"testing\"\n\nfunc TestGood(t *testing.T) { undefined() }\n"
 
@@ -72,7 +73,7 @@ func TestRun(t *testing.T) {
 			files:    map[string]string{"a/a_test.go": someTests},
 			list:     "a TestEnv\n",
 			args:     []string{"WANT=one", "./a"},
-			want:     []string{"WANT is one", "--- FAIL: TestEnv/two", "FAIL a "},
+			want:     []string{"WANT is one", "--- FAIL: TestEnv/two", "FAIL a ", "failed: a TestEnv/two: a_test.go:14: WANT is one\n"},
 			wantNot:  []string{"quiet", "FAIL\t"},
 			wantLast: "2 passed, 2 failed, 1 skipped",
 		},
@@ -103,14 +104,22 @@ func TestRun(t *testing.T) {
 			name:     "panic",
 			files:    map[string]string{"b/b_test.go": panics},
 			args:     []string{"./..."},
-			want:     []string{"before the fall", "panic: fell", "FAIL b "},
+			want:     []string{"before the fall", "panic: fell", "FAIL b ", "failed: b TestPanic: panic: fell"},
 			wantLast: "0 passed, 1 failed, 0 skipped",
+		},
+		{
+			name:     "killed",
+			files:    map[string]string{"b/b_test.go": isKilled},
+			args:     []string{"./..."},
+			want:     []string{"before the end", "FAIL b ", "failed: b: signal: killed"},
+			wantNot:  []string{"=== RUN"},
+			wantLast: "1 passed, 1 failed, 0 skipped",
 		},
 		{
 			name:     "failure outside of tests",
 			files:    map[string]string{"c/c_test.go": failsInMain},
 			args:     []string{"./..."},
-			want:     []string{"a leak", "FAIL c "},
+			want:     []string{"a leak", "FAIL c ", "failed: c: "},
 			wantLast: "1 passed, 1 failed, 0 skipped",
 		},
 		{

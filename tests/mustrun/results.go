@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -25,17 +26,24 @@ type results struct {
 	out                     io.Writer
 	passed, failed, skipped int
 
-	output map[test][]string // of what has not ended yet
-	order  []test            // the keys of output, as they came
-	known  map[test]bool     // that passed or failed
-	bad    map[string]bool   // packages with a failed test
-	skips  []string
+	output   map[test][]line // of what has not ended yet
+	lines    int             // that came
+	known    map[test]bool   // that passed or failed
+	bad      map[string]bool // packages with a failed test
+	skips    []string
+	failures []string // said once more at the end, which is all that some CI shows
+}
+
+// line is a line of output, and the how-manyth it is.
+type line struct {
+	number int
+	text   string
 }
 
 func newResults(out io.Writer) *results {
 	return &results{
 		out:    out,
-		output: make(map[test][]string),
+		output: make(map[test][]line),
 		known:  make(map[test]bool),
 		bad:    make(map[string]bool),
 	}
@@ -48,10 +56,8 @@ func (r *results) take(e event) {
 	case e.Action == "build-output":
 		fmt.Fprint(r.out, e.Output)
 	case e.Action == "output":
-		if _, known := r.output[id]; !known {
-			r.order = append(r.order, id)
-		}
-		r.output[id] = append(r.output[id], e.Output)
+		r.lines++
+		r.output[id] = append(r.output[id], line{r.lines, e.Output})
 	case e.Test == "":
 		r.endPackage(e)
 	default:
@@ -68,10 +74,12 @@ func (r *results) endTest(id test, action string) {
 	case "fail":
 		r.failed++
 		r.known[id], r.bad[id.Package] = true, true
-		fmt.Fprint(r.out, strings.Join(r.output[id], ""))
+		said := texts(r.output[id])
+		fmt.Fprint(r.out, strings.Join(said, ""))
+		r.failures = append(r.failures, fmt.Sprintf("failed: %s %s: %s", short(id.Package), id.Test, failure(said)))
 	case "skip":
 		r.skipped++
-		r.skips = append(r.skips, fmt.Sprintf("skipped: %s %s: %s", short(id.Package), id.Test, reason(r.output[id])))
+		r.skips = append(r.skips, fmt.Sprintf("skipped: %s %s: %s", short(id.Package), id.Test, reason(texts(r.output[id]))))
 	default: // run, pause, cont
 		return
 	}
@@ -89,9 +97,10 @@ func (r *results) endPackage(e event) {
 	mark := "ok  "
 	if e.Action == "fail" {
 		mark = "FAIL"
-		fmt.Fprint(r.out, rest)
+		fmt.Fprint(r.out, strings.Join(rest, ""))
 		if !r.bad[e.Package] {
 			r.failed++
+			r.failures = append(r.failures, fmt.Sprintf("failed: %s: %s", short(e.Package), failure(rest)))
 		}
 	}
 	fmt.Fprintf(r.out, "%s %-24s %6.1f s\n", mark, short(e.Package), e.Elapsed)
@@ -99,28 +108,31 @@ func (r *results) endPackage(e event) {
 }
 
 // takeRest removes and returns what a package printed that is not printed
-// yet, the tests' output after the package's own.
-func (r *results) takeRest(pkg string) string {
-	var rest strings.Builder
-	r.order = slices.DeleteFunc(r.order, func(id test) bool {
-		if id.Package != pkg {
-			return false
+// yet, as it came.
+func (r *results) takeRest(pkg string) []string {
+	var rest []line
+	for id, lines := range r.output {
+		if id.Package == pkg {
+			rest = append(rest, lines...)
+			delete(r.output, id)
 		}
-		for _, line := range r.output[id] {
-			if id.Test != "" || !isVerdict(line) {
-				rest.WriteString(line)
-			}
-		}
-		delete(r.output, id)
-		return true
-	})
-	return rest.String()
+	}
+	slices.SortFunc(rest, func(a, b line) int { return a.number - b.number })
+	return slices.DeleteFunc(texts(rest), isFrame)
 }
 
-// isVerdict tells the lines of go test that say of a package what endPackage
-// says.
-func isVerdict(line string) bool {
-	return line == "FAIL\n" || strings.HasPrefix(line, "FAIL\t")
+func texts(lines []line) []string {
+	texts := make([]string, len(lines))
+	for i, line := range lines {
+		texts[i] = line.text
+	}
+	return texts
+}
+
+// isFrame tells the lines of go test that say when a test began or went on,
+// and of a package what endPackage says.
+func isFrame(line string) bool {
+	return strings.HasPrefix(line, "=== ") || line == "FAIL\n" || strings.HasPrefix(line, "FAIL\t")
 }
 
 // require counts the tests of the list that have neither passed nor failed
@@ -140,7 +152,7 @@ func (r *results) require(must []test) {
 
 // summary prints the end and returns whether everything passed.
 func (r *results) summary() bool {
-	for _, line := range r.skips {
+	for _, line := range slices.Concat(r.skips, r.failures) {
 		fmt.Fprintln(r.out, line)
 	}
 	fmt.Fprintf(r.out, "%d passed, %d failed, %d skipped\n", r.passed, r.failed, r.skipped)
@@ -166,4 +178,28 @@ func reason(output []string) string {
 		}
 	}
 	return "no reason given"
+}
+
+// logged is how a test logs.
+var logged = regexp.MustCompile(`^\w+\.go:\d+: `)
+
+// crashes are how lines begin, or what they have, that say why a process ended
+// before its tests had: those of Go, of the shell's signals, and of C and C++.
+var crashes = regexp.MustCompile(`^(panic: |fatal error: |SIG[A-Z]+: |signal: |terminate called)|[Aa]ssert.* failed|FAILED .*assert`)
+
+// failure returns the line that says best why a test, or its process, has
+// failed: how a process ended, else the last that a test has logged, else the
+// last of all.
+func failure(output []string) string {
+	best := "it printed nothing"
+	for _, line := range output {
+		line = strings.TrimSpace(line)
+		switch {
+		case crashes.MatchString(line):
+			return line
+		case logged.MatchString(line), line != "" && !logged.MatchString(best):
+			best = line
+		}
+	}
+	return best
 }
