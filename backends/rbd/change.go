@@ -5,8 +5,6 @@ package rbd
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/ceph/go-ceph/rbd"
@@ -85,20 +83,4 @@ func (c *cluster) reopen(name, id string, fn func(*rbd.Image) error) error {
 		return err
 	}
 	return errors.Join(fn(img), at("close", img.Close()))
-}
-
-// openToChange opens the RBD image of that name if it still has that id.
-func (c *cluster) openToChange(name, id string) (*rbd.Image, error) {
-	img, err := rbd.OpenImage(c.pool, name, rbd.NoSnapshot)
-	if err != nil {
-		return nil, at("open", err)
-	}
-	now, err := img.GetId()
-	if err = at("ask for the id", err); err == nil && now != id {
-		err = fmt.Errorf("another image has taken its place: %w", fs.ErrNotExist)
-	}
-	if err != nil {
-		return nil, errors.Join(err, img.Close())
-	}
-	return img, nil
 }

@@ -5,6 +5,7 @@ package rbd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"syscall"
 
@@ -51,9 +52,9 @@ func (w *writer) begin(c *cluster) error {
 		return err
 	}
 	w.made = true
-	img, err := rbd.OpenImage(c.pool, w.name, rbd.NoSnapshot)
+	img, err := c.openToWrite(w.name)
 	if err != nil {
-		return at("open the new image", err)
+		return fmt.Errorf("the new image: %w", err)
 	}
 	w.image = img
 	if w.id, err = img.GetId(); err != nil {

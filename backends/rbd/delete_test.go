@@ -52,9 +52,9 @@ func wantProtected(t testing.TB, s *Store, name string) {
 func lookAt(t testing.TB, s *Store, name, snap string, look func(*rbd.Image) error) {
 	t.Helper()
 	err := s.do(context.Background(), func(c *cluster) error {
-		img, err := rbd.OpenImageReadOnly(c.pool, name, snap)
+		img, err := c.openNamed(name, snap)
 		if err != nil {
-			return at("open", err)
+			return err
 		}
 		defer img.Close()
 		return look(img)
@@ -113,7 +113,7 @@ func TestDeleteInUse(t *testing.T) {
 	}
 	var watching *rbd.Image
 	err := s.do(t.Context(), func(c *cluster) (err error) {
-		watching, err = rbd.OpenImage(c.pool, "image", snapName)
+		watching, err = c.opened(rbd.OpenImage(c.pool, "image", snapName))
 		return err
 	})
 	if err != nil {

@@ -85,8 +85,8 @@ func (s *Store) sweep(ctx context.Context, before map[string]bool) (sweep, error
 
 // sweepImage settles a marked RBD image if who marked it is gone.
 func (c *cluster) sweepImage(name string, before map[string]bool) (alive bool, doubtful string, err error) {
-	img, err := rbd.OpenImageReadOnly(c.pool, name, rbd.NoSnapshot)
-	if err = backends.ClassifyErrno(at("open", err)); err != nil && !isOfStore(err) {
+	img, err := c.openNamed(name, rbd.NoSnapshot)
+	if err = backends.ClassifyErrno(err); err != nil && !isOfStore(err) {
 		return false, "", nil // removed meanwhile, or damaged
 	} else if err != nil {
 		return false, "", err

@@ -270,7 +270,7 @@ func halfImage(t testing.TB, s *Store, name string, change func(*rbd.Image) erro
 func changeImage(t testing.TB, s *Store, name string, change func(*rbd.Image) error) {
 	t.Helper()
 	err := s.do(t.Context(), func(c *cluster) error {
-		img, err := rbd.OpenImage(c.pool, name, rbd.NoSnapshot)
+		img, err := c.openToWrite(name)
 		if err != nil {
 			return err
 		}
@@ -335,7 +335,7 @@ func TestSweep(t *testing.T) {
 	var watched *rbd.Image
 	halfImage(t, s, "under way elsewhere", elsewhere.set)
 	err := s.do(t.Context(), func(c *cluster) (err error) {
-		watched, err = rbd.OpenImage(c.pool, "under way elsewhere", rbd.NoSnapshot)
+		watched, err = c.openToWrite("under way elsewhere")
 		return err
 	})
 	if err != nil {

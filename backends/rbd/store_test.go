@@ -150,7 +150,7 @@ func leftovers(t testing.TB, s *Store) (left []string) {
 	err := s.do(context.Background(), func(c *cluster) error {
 		names, err := rbd.GetImageNames(c.pool)
 		for _, name := range names {
-			img, err := rbd.OpenImageReadOnly(c.pool, name, snapName)
+			img, err := c.openComplete(name)
 			if err != nil {
 				left = append(left, fmt.Sprintf("%q: %v", name, err))
 				continue

@@ -26,20 +26,22 @@ static int drain(rados_ioctx_t pool) {
 import "C"
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 
 	"github.com/ceph/go-ceph/rbd"
 )
 
-// opened is what becomes of an RBD image that was just opened at a snapshot, or
-// was not. Opened so it does not watch itself, and is in nobody's way.
+// opened is what becomes of an RBD image that was just opened, or was not.
 //
 // librbd 16.2.15 (ImageState::complete_action_unlock) tells who waits for the
-// open, and then takes a lock of the image. It is in a callback of the request
-// for the snapshot's object map: an image that is closed by then is no more,
-// and the process ends with a std::system_error, a failed assertion, or a
-// SIGSEGV. So opened returns when the callback has.
+// open, and then takes a lock of the image. At a snapshot it is in a callback of
+// the request for that one's object map: an image that is closed by then is no
+// more, and the process ends with a std::system_error, a failed assertion, or a
+// SIGSEGV. So opened returns when the callback has. Without a snapshot that was
+// never seen; but whoever opens an RBD image, a test too, does it here.
 func (c *cluster) opened(img *rbd.Image, err error) (*rbd.Image, error) {
 	if err != nil {
 		return nil, at("open", err)
@@ -51,10 +53,33 @@ func (c *cluster) opened(img *rbd.Image, err error) (*rbd.Image, error) {
 	return img, nil
 }
 
-// openComplete opens a complete image.
+// openComplete opens a complete image. Opened so it does not watch itself, and
+// is in nobody's way.
 func (c *cluster) openComplete(name string) (*rbd.Image, error) { return c.openNamed(name, snapName) }
 
-// openNamed opens the RBD image of that name at one of its snapshots.
+// openNamed opens the RBD image of that name, or one of its snapshots, to look
+// at it.
 func (c *cluster) openNamed(name, snap string) (*rbd.Image, error) {
 	return c.opened(rbd.OpenImageReadOnly(c.pool, name, snap))
+}
+
+// openToChange opens the RBD image of that name if it still has that id.
+func (c *cluster) openToChange(name, id string) (*rbd.Image, error) {
+	img, err := c.openToWrite(name)
+	if err != nil {
+		return nil, err
+	}
+	now, err := img.GetId()
+	if err = at("ask for the id", err); err == nil && now != id {
+		err = fmt.Errorf("another image has taken its place: %w", fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, errors.Join(err, img.Close())
+	}
+	return img, nil
+}
+
+// openToWrite opens the RBD image of that name, with a watch.
+func (c *cluster) openToWrite(name string) (*rbd.Image, error) {
+	return c.opened(rbd.OpenImage(c.pool, name, rbd.NoSnapshot))
 }
