@@ -37,11 +37,11 @@ import (
 // opened is what becomes of an RBD image that was just opened, or was not.
 //
 // librbd 16.2.15 (ImageState::complete_action_unlock) tells who waits for the
-// open, and then takes a lock of the image. At a snapshot it is in a callback of
-// the request for that one's object map: an image that is closed by then is no
-// more, and the process ends with a std::system_error, a failed assertion, or a
-// SIGSEGV. So opened returns when the callback has. Without a snapshot that was
-// never seen; but whoever opens an RBD image, a test too, does it here.
+// open of a snapshot, and then takes a lock of that image. It is in a callback
+// of the request for the snapshot's object map: an image that is closed by then
+// is no more, and the process ends with a std::system_error, a failed assertion,
+// or a SIGSEGV. So opened returns when the callback has. Without a snapshot that
+// was never seen; but whoever opens an RBD image, a test too, does it here.
 func (c *cluster) opened(img *rbd.Image, err error) (*rbd.Image, error) {
 	if err != nil {
 		return nil, at("open", err)
@@ -53,6 +53,23 @@ func (c *cluster) opened(img *rbd.Image, err error) (*rbd.Image, error) {
 	return img, nil
 }
 
+// openedAt is opened, and the image is then looked at as it was at a snapshot.
+// An open with a snapshot that is missing would close what it has opened, as
+// above, the parent of a clone: a clone of an image has no snapshot at first.
+func (c *cluster) openedAt(snap string, img *rbd.Image, err error) (*rbd.Image, error) {
+	if img, err = c.opened(img, err); err != nil {
+		return nil, err
+	}
+	err = at("open", img.SetSnapshot(snap))
+	if _, unsettled := c.opened(img, nil); unsettled != nil {
+		return nil, unsettled
+	}
+	if err != nil {
+		return nil, errors.Join(err, img.Close())
+	}
+	return img, nil
+}
+
 // openComplete opens a complete image. Opened so it does not watch itself, and
 // is in nobody's way.
 func (c *cluster) openComplete(name string) (*rbd.Image, error) { return c.openNamed(name, snapName) }
@@ -60,7 +77,8 @@ func (c *cluster) openComplete(name string) (*rbd.Image, error) { return c.openN
 // openNamed opens the RBD image of that name, or one of its snapshots, to look
 // at it.
 func (c *cluster) openNamed(name, snap string) (*rbd.Image, error) {
-	return c.opened(rbd.OpenImageReadOnly(c.pool, name, snap))
+	img, err := rbd.OpenImageReadOnly(c.pool, name, rbd.NoSnapshot)
+	return c.openedAt(snap, img, err)
 }
 
 // openToChange opens the RBD image of that name if it still has that id.

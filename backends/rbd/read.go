@@ -87,8 +87,8 @@ func (s *Store) enterSource(src *source) (*opened, error) {
 		return nil, err
 	}
 	defer c.leave()
-	img, err := c.opened(rbd.OpenImageByIdReadOnly(c.pool, src.id, snapName))
-	if err != nil {
+	img, err := rbd.OpenImageByIdReadOnly(c.pool, src.id, rbd.NoSnapshot)
+	if img, err = c.openedAt(snapName, img, err); err != nil {
 		return nil, c.classify(err)
 	}
 	s.sources.setOpen(src, newOpened(c, img))

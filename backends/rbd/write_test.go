@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -288,9 +289,9 @@ func TestReconnects(t *testing.T) {
 	}
 }
 
-// TestClosesAtOnce: images are opened and closed at once, by one and by
-// several, while librados is slow to return from its callbacks, and memory that
-// was freed has other bytes; see opened.
+// TestClosesAtOnce: images are opened and closed at once, by several, and
+// clones of them, which are none, while librados is slow to return from its
+// callbacks, and memory that was freed has other bytes; see opened.
 func TestClosesAtOnce(t *testing.T) {
 	t.Parallel()
 	c := ceph.Start(t)
@@ -299,7 +300,9 @@ func TestClosesAtOnce(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	pool := newPool(t, c)
-	add(t, in(c, pool).open(t), "image", []byte("bytes"))
+	s := in(c, pool).open(t)
+	add(t, s, "image", []byte("bytes"))
+	clone(t, s, "image", "clone", 2)
 	opener := child("opener", c, pool)
 	opener.Env = append(opener.Env, "LD_PRELOAD="+slow, "MALLOC_PERTURB_=165")
 	if out, err := opener.CombinedOutput(); err != nil || string(out) != "400\n" {
@@ -307,7 +310,7 @@ func TestClosesAtOnce(t *testing.T) {
 	}
 }
 
-// openOften looks at the image, and says how often.
+// openOften looks at the image and at its clone, and says how often.
 func openOften(s *Store) {
 	var looks atomic.Int64
 	var group sync.WaitGroup
@@ -322,6 +325,9 @@ func openOften(s *Store) {
 					return err
 				})
 				if err != nil {
+					panic(err)
+				}
+				if _, err := s.Stat(context.Background(), "clone"); !errors.Is(err, fs.ErrNotExist) {
 					panic(err)
 				}
 				looks.Add(1)
