@@ -53,9 +53,10 @@ func (c *cluster) opened(img *rbd.Image, err error) (*rbd.Image, error) {
 	return img, nil
 }
 
-// openedAt is opened, and the image is then looked at as it was at a snapshot.
-// An open with a snapshot that is missing would close what it has opened, as
-// above, the parent of a clone: a clone of an image has no snapshot at first.
+// openedAt is opened, for an RBD image that is to be looked at as it was at a
+// snapshot. It is opened without one, as an open at a snapshot that is missing
+// closes what it has opened, and of a clone its parent too soon, as above. A
+// clone of an image has no snapshot at first.
 func (c *cluster) openedAt(snap string, img *rbd.Image, err error) (*rbd.Image, error) {
 	if img, err = c.opened(img, err); err != nil {
 		return nil, err
