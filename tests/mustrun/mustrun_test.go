@@ -35,7 +35,7 @@ func TestEnv(t *testing.T) {
 `
 
 const panics = "package b\n\nimport \"testing\"\n\nfunc TestPanic(t *testing.T) { println(\"before the fall\"); panic(\"fell\") }\n"
-const isKilled = "package b\n\nimport (\n\t\"syscall\"\n\t\"testing\"\n)\n\nfunc TestGood(t *testing.T) {}\nfunc TestKill(t *testing.T) { println(\"before the end\"); syscall.Kill(syscall.Getpid(), syscall.SIGKILL) }\n"
+const isKilled = "package b\n\nimport (\n\t\"syscall\"\n\t\"testing\"\n)\n\nfunc TestGood(t *testing.T) {}\nfunc TestBad(t *testing.T) { t.Error(\"bad\") }\nfunc TestKill(t *testing.T) { println(\"before the end\"); syscall.Kill(syscall.Getpid(), syscall.SIGKILL) }\n"
 const failsInMain = "package c\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestMain(m *testing.M) { m.Run(); println(\"a leak\"); os.Exit(1) }\n\nfunc TestGood(t *testing.T) {}\n"
 const buildFails = "package d\n\nimport \"testing\"\n\nfunc TestGood(t *testing.T) { undefined() }\n"
 
@@ -110,9 +110,16 @@ func TestRun(t *testing.T) {
 		{
 			name:     "killed",
 			files:    map[string]string{"b/b_test.go": isKilled},
-			args:     []string{"./..."},
+			args:     []string{"-run", "Good|Kill", "./..."},
 			want:     []string{"before the end", "FAIL b ", "failed: b: signal: killed"},
 			wantNot:  []string{"=== RUN"},
+			wantLast: "1 passed, 1 failed, 0 skipped",
+		},
+		{
+			name:     "killed after a test failed",
+			files:    map[string]string{"b/b_test.go": isKilled},
+			args:     []string{"./..."},
+			want:     []string{"FAIL b ", "failed: b TestBad: b_test.go:9: bad\n", "failed: b: signal: killed"},
 			wantLast: "1 passed, 1 failed, 0 skipped",
 		},
 		{

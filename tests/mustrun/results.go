@@ -100,6 +100,8 @@ func (r *results) endPackage(e event) {
 		fmt.Fprint(r.out, strings.Join(rest, ""))
 		if !r.bad[e.Package] {
 			r.failed++
+		}
+		if !r.bad[e.Package] || slices.ContainsFunc(rest, crashes.MatchString) {
 			r.failures = append(r.failures, fmt.Sprintf("failed: %s: %s", short(e.Package), failure(rest)))
 		}
 	}
