@@ -259,6 +259,33 @@ func TestReaders(t *testing.T) {
 	}
 }
 
+// TestHead: what is written to an RBD image after it has become an image is no
+// part of that, also for who has it open while the connection is made anew.
+func TestHead(t *testing.T) {
+	t.Parallel()
+	c := ceph.Start(t)
+	s := in(c, newPool(t, c)).open(t)
+	data := randomBytes(1000)
+	add(t, s, "image", data)
+	r, err := s.Open(t.Context(), "image")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	changeImage(t, s, "image", func(img *rbd.Image) error {
+		_, err := img.WriteAt(make([]byte, len(data)), 0)
+		return err
+	})
+	wantImage(t, s, "image", data)
+	if err := s.do(t.Context(), func(c *cluster) error { c.retire(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len(data))
+	if _, err := r.ReadAt(t.Context(), got, 0); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("over a new connection other bytes are read (%v)", err)
+	}
+}
+
 // TestReconnects: an image that is open is read over the next connection.
 func TestReconnects(t *testing.T) {
 	t.Parallel()
